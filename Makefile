@@ -1,0 +1,76 @@
+# What depends on what. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+BUILD := $(ROOT)/build
+VENV := $(BUILD)/venv
+BIN := $(VENV)/bin
+MIRROR := $(BUILD)/collections/ansible_collections/modelserving/kserve
+
+# Options of the local cluster, see docs/local-cluster.md
+CLUSTER ?= modelserving
+WORKERS ?= 0
+KSERVE_VERSION ?= v0.20.0
+KEEP ?= 1
+
+export CLUSTER WORKERS KSERVE_VERSION KEEP
+export PATH := $(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(ROOT)/tests/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help env collection cluster cluster-down demo lint sanity types unit molecule test test-all bench lab lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+
+env: $(VENV)/.ready ## the Python environment of development, in build/venv
+
+$(VENV)/.ready: tests/requirements/dev.txt tests/requirements/uv.txt
+	@echo "environment: creating build/venv (a minute)"
+	@python=$$(tests/tools/python.sh); rm -rf $(VENV); "$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r tests/requirements/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r tests/requirements/dev.txt
+	@touch $@
+
+collection: env ## mirror the checkout to build/collections, with kubernetes.core beside it
+	@$(BIN)/python tests/tools/mirror.py
+
+cluster: ## a real Kubernetes with a real KServe (CLUSTER=name WORKERS=n KSERVE_VERSION=v…)
+	@$$(tests/tools/python.sh) tests/cluster up
+
+cluster-down: ## remove that cluster; the cache stays
+	@$$(tests/tools/python.sh) tests/cluster down
+
+demo: collection cluster ## from nothing to two models that answer
+	@tests/demo/run
+
+lint: collection
+	@tests/tools/run-suite lint
+
+unit: collection ## unit tests: no cluster
+	@tests/tools/run-suite unit
+
+test: ## everything that CI runs
+	@tests/tools/run-suites standard
+
+test-all: ## everything, every KServe version, the long comparisons in full
+	@tests/tools/run-suites full
+
+bench: collection cluster ## ratios against what a user would use instead
+	@$(BIN)/python -m tests.bench
+
+lab: collection ## the fault lab: every finding against a fault really made
+	@$(BIN)/python -m tests.lab
+
+lock: env ## renew the lock files
+	@cd tests/requirements && for name in dev uv; do \
+	  $(BIN)/uv pip compile $$name.in --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o $$name.txt; done
+	@cd tests/requirements && $(BIN)/uv pip compile collections.in --no-deps --universal --python-version 3.11 --generate-hashes \
+	    --upgrade --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o collections.txt
+
+clean: ## remove build/ (not the cluster, not the cache)
+	@rm -rf $(BUILD)
