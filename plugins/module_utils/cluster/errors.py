@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can go wrong between this process and a Kubernetes API server.
+
+Every error's ``str()`` is one sentence for a job log: the object, what is wrong, what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class ClusterError(Exception):
+    """Base of all errors of this package.
+
+    reason: a stable word for programs (``forbidden``, ``unreachable`` …); status: the HTTP status, None if none came;
+    details: the API's ``Status.details`` (``causes`` and so on), never the request's body.
+    """
+
+    reason = "error"
+
+    def __init__(self, message: str, *, status: int | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.details = details or {}
+
+
+class ConfigurationError(ClusterError):
+    """The options, variables or files that say how to reach the cluster do not fit."""
+
+    reason = "configuration"
+
+
+class Unreachable(ClusterError):
+    """No answer: refused, timed out, TLS or name resolution failed."""
+
+    reason = "unreachable"
+
+
+class Unauthorized(ClusterError):
+    """401: the credentials are not accepted."""
+
+    reason = "unauthorized"
+
+
+class Forbidden(ClusterError):
+    """403 by RBAC: whether the object exists is unknown."""
+
+    reason = "forbidden"
+
+
+class Denied(ClusterError):
+    """An admission webhook or policy refused the object; ``message`` is its own text without the API server's prefix."""
+
+    reason = "denied"
+
+    def __init__(self, sentence: str, *, webhook: str, message: str, status: int | None = None) -> None:
+        super().__init__(sentence, status=status)
+        self.webhook = webhook
+        self.message = message
+
+
+class NotFound(ClusterError):
+    """404 for one object; its API exists."""
+
+    reason = "not_found"
+
+
+class ApiMissing(ClusterError):
+    """404 for the whole kind: the cluster does not serve it (a CRD is not installed)."""
+
+    reason = "crd_missing"
+
+
+class Conflict(ClusterError):
+    """409: another field manager owns a field, or the object changed meanwhile."""
+
+    reason = "conflict"
+
+
+class Expired(ClusterError):
+    """410: a continue token or resourceVersion is too old."""
+
+    reason = "expired"
+
+
+class Invalid(ClusterError):
+    """400 or 422: the schema, or the API server's own validation, refuses the object."""
+
+    reason = "invalid"
+
+
+class WebhookUnavailable(ClusterError):
+    """The API server could not call an admission webhook, so nothing was decided."""
+
+    reason = "webhook_unavailable"
+
+
+class ServerError(ClusterError):
+    """Any other failure that the server reports."""
+
+    reason = "server_error"
+
+
+_DENIED_PREFIX = "admission webhook "
+_DENIED_INFIX = " denied the request: "
+
+_BY_STATUS: dict[int, type[ClusterError]] = {
+    400: Invalid,
+    401: Unauthorized,
+    404: NotFound,
+    409: Conflict,
+    410: Expired,
+    422: Invalid,
+}
+
+_REMEDY: dict[type[ClusterError], str] = {
+    Unauthorized: "renew the token or the certificate, or log in again",
+    NotFound: "check the name and the namespace",
+    Conflict: "read the object again, or use force_conflicts to take the field over",
+    Expired: "try again",
+}
+
+
+def from_response(status: int, body: bytes, *, action: str, what: str) -> ClusterError:
+    """The error that an API server's answer means.
+
+    action: ``read``, ``apply`` …; what: the object in words (``ServingRuntime triton in namespace models``).
+    """
+    answer = _status_object(body)
+    message = str(answer.get("message") or body[:500].decode(errors="replace").strip() or f"HTTP {status}")
+    details = answer.get("details") or {}
+    start = f"Cannot {action} {what}"
+    if _DENIED_PREFIX in message and _DENIED_INFIX in message:
+        return _denied(start, message, status)
+    if status == 403:
+        return _forbidden(start, message, details)
+    if "failed calling webhook" in message:
+        return WebhookUnavailable(
+            f"{start}: the API server cannot reach an admission webhook ({message}): check that its controller runs.",
+            status=status,
+            details=details,
+        )
+    if status == 404 and not answer:
+        return ApiMissing(
+            f"{start}: the cluster does not serve this kind: install what brings its CRD, or check the API version.",
+            status=status,
+        )
+    kind = _BY_STATUS.get(status, ServerError)
+    remedy = _REMEDY.get(kind)
+    return kind(f"{start}: {message.rstrip('.')}{': ' + remedy if remedy else ''}.", status=status, details=details)
+
+
+def _denied(start: str, message: str, status: int) -> Denied:
+    head, text = message.split(_DENIED_INFIX, 1)
+    webhook = head.split(_DENIED_PREFIX, 1)[1].strip('"')
+    return Denied(f"{start}: {webhook} refuses it: {text}", webhook=webhook, message=text, status=status)
+
+
+def _forbidden(start: str, message: str, details: dict[str, Any]) -> ClusterError:
+    # Quota, PodSecurity and SCC refusals are 403 too, but no right is missing: the object is what has to change.
+    if "cannot" in message and "in API group" in message or message in ("Forbidden", ""):
+        return Forbidden(
+            f"{start}: forbidden ({message}): grant the right with a Role or ClusterRole and a binding.",
+            status=403,
+            details=details,
+        )
+    return Denied(f"{start}: {message}", webhook="", message=message, status=403)
+
+
+def _status_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
