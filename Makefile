@@ -7,7 +7,6 @@ ROOT := $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 BUILD := $(ROOT)/build
 VENV := $(BUILD)/venv
 BIN := $(VENV)/bin
-MIRROR := $(BUILD)/collections/ansible_collections/modelserving/kserve
 
 # Options of the local cluster, see docs/local-cluster.md
 CLUSTER ?= modelserving
@@ -20,8 +19,10 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(ROOT)/tests/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
 export PYTHONDONTWRITEBYTECODE := 1
+# Molecule runs in the mirror; the cluster and its kubeconfig belong to the checkout.
+export MODELSERVING_CHECKOUT := $(ROOT)
 
-.PHONY: help env collection cluster cluster-down demo lint sanity types unit molecule test test-all bench lab lock clean
+.PHONY: help env collection cluster cluster-down demo lint sanity unit molecule test test-all bench lab lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -48,16 +49,22 @@ demo: collection cluster ## from nothing to two models that answer
 	@tests/demo/run
 
 lint: collection
-	@tests/tools/run-suite lint
+	@$(BIN)/python tests/tools/suites.py ruff format types yamllint ansible-lint changelog
 
 unit: collection ## unit tests: no cluster
-	@tests/tools/run-suite unit
+	@$(BIN)/python tests/tools/suites.py unit
 
-test: ## everything that CI runs
-	@tests/tools/run-suites standard
+sanity: collection ## ansible-test sanity
+	@$(BIN)/python tests/tools/suites.py sanity
 
-test-all: ## everything, every KServe version, the long comparisons in full
-	@tests/tools/run-suites full
+molecule: collection ## Molecule's default scenario on the local cluster
+	@$(BIN)/python tests/tools/suites.py molecule
+
+test: collection ## everything that CI runs
+	@$(BIN)/python tests/tools/suites.py standard
+
+test-all: collection ## everything, every KServe version, the long comparisons in full
+	@$(BIN)/python tests/tools/suites.py full
 
 bench: collection cluster ## ratios against what a user would use instead
 	@$(BIN)/python -m tests.bench

@@ -43,8 +43,14 @@ def mirror(files: list[Path], target: Path) -> None:
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, destination)
     for stale in [path for path in target.rglob("*") if path.is_file() and path not in wanted]:
-        if "output" not in stale.relative_to(target).parts:  # ansible-test writes its results there
+        if not {"output", ".git"} & set(stale.relative_to(target).parts):  # ansible-test's results, our marker
             stale.unlink()
+
+
+def make_root(target: Path) -> None:
+    """A repository of its own: under the checkout's, ansible-test and ansible-lint would find every file ignored."""
+    if not (target / ".git").is_dir():
+        subprocess.run(["git", "init", "--quiet", str(target)], check=True)
 
 
 def add_kubernetes_core() -> None:
@@ -72,4 +78,5 @@ def add_kubernetes_core() -> None:
 if __name__ == "__main__":
     COLLECTIONS.mkdir(parents=True, exist_ok=True)
     mirror(checkout_files(), COLLECTIONS / "modelserving" / "kserve")
+    make_root(COLLECTIONS / "modelserving" / "kserve")
     add_kubernetes_core()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -37,6 +37,10 @@ CONNECTIONS = 32
 ANSWER_LIMIT = 16 * 1024 * 1024
 
 
+Object = dict[str, Any]
+Objects = list[Object]
+
+
 class Response(NamedTuple):
     """An HTTP answer as it came; headers by lower-case name."""
 
@@ -54,7 +58,7 @@ class Client:
         *,
         timeout: float = 30.0,
         impersonate_user: str | None = None,
-        impersonate_groups: list[str] | None = None,
+        impersonate_groups: Sequence[str] | None = None,
     ) -> None:
         """configuration: a kubernetes.client.Configuration; timeout: seconds to wait for one answer."""
         configuration.connection_pool_maxsize = CONNECTIONS
@@ -84,7 +88,7 @@ class Client:
         label_selector: str | None = None,
         field_selector: str | None = None,
         limit: int = PAGE,
-    ) -> list[dict[str, Any]]:
+    ) -> Objects:
         """All objects, page by page; each carries its apiVersion and kind, which lists of core kinds leave out."""
         query = {"labelSelector": label_selector, "fieldSelector": field_selector, "limit": limit}
         try:
@@ -96,8 +100,8 @@ class Client:
             item.setdefault("kind", resource.kind)
         return items
 
-    def _pages(self, resource: Resource, namespace: str | None, query: dict[str, Any]) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
+    def _pages(self, resource: Resource, namespace: str | None, query: dict[str, Any]) -> Objects:
+        items: Objects = []
         token: str | None = None
         while True:
             page = self._call("GET", resource, "read", None, namespace, query={**query, "continue": token})
@@ -250,7 +254,8 @@ class Client:
 
     def version(self) -> dict[str, Any]:
         """The API server's /version."""
-        return self.request("GET", "/version")
+        answer: Object = self.request("GET", "/version")
+        return answer
 
     # -- HTTP ---------------------------------------------------------------------------------------------------
 
@@ -316,7 +321,10 @@ class Client:
         what = resource.describe(name or named, namespace)
         path = resource.path(namespace, name, subresource)
         try:
-            return self.request(method, path, query=query, body=body, content_type=media, action=action, what=what)
+            answer: Object = self.request(
+                method, path, query=query, body=body, content_type=media, action=action, what=what
+            )
+            return answer
         except errors.ApiMissing as error:
             raise errors.ApiMissing(
                 f"Cannot {action} {what}: the cluster does not serve {resource.api_version} {resource.kind}: "
@@ -371,8 +379,8 @@ class Client:
 
     def _unreachable(self, error: Exception) -> errors.Unreachable:
         cause = error
-        while getattr(cause, "reason", None) is not None and isinstance(cause.reason, Exception):
-            cause = cause.reason
+        while isinstance(reason := getattr(cause, "reason", None), Exception):
+            cause = reason
         text = str(cause).rsplit(": ", 1)[-1] if "Errno" in str(cause) else str(cause)
         return errors.Unreachable(
             f"Cannot reach the Kubernetes API at {self.host} ({text.strip().rstrip('.')}): check that the cluster runs "
@@ -410,5 +418,3 @@ def _lines(answer: Any) -> Iterator[bytes]:
     for chunk in answer.stream(65536, decode_content=True):
         *lines, rest = (rest + chunk).split(b"\n")
         yield from (line for line in lines if line.strip())
-
-

@@ -40,8 +40,9 @@ _OTHERS = ("kubeconfig", "context", "api_key", "persist_config", "impersonate_us
 _BOOLEANS = ("validate_certs", "persist_config")
 
 
-def resolve(options: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """The auth options that apply, by kubernetes.core's names: the task's, else the environment's; unset ones left out."""
+def resolve(options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The auth options that apply, by kubernetes.core's names: the task's, else the environment's, else left out."""
+    environment = os.environ if environment is None else environment
     found: dict[str, Any] = {}
     for name in (*_ATTRIBUTES, *_OTHERS):
         value = options.get(name)

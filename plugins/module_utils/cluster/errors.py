@@ -52,7 +52,7 @@ class Forbidden(ClusterError):
 
 
 class Denied(ClusterError):
-    """An admission webhook or policy refused the object; ``message`` is its own text without the API server's prefix."""
+    """An admission webhook or policy refused the object; ``message`` is its own text, without the API's prefix."""
 
     reason = "denied"
 
