@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is known of each accelerator vendor: its resources, and the labels that its operators put on nodes.
+
+Sources: the GPU operator's and gpu-feature-discovery's label list (NVIDIA), the k8s-device-plugin's node labeller
+(AMD), intel-device-plugins-for-kubernetes' node feature rules and the Gaudi operator (Intel), and Node Feature
+Discovery's PCI labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+DEFAULT_PREFIX = "accelerator.modelserving.io"
+
+# Whoever writes under these owns them; this collection reads them and never writes there.
+OPERATOR_DOMAINS = (
+    "nvidia.com",
+    "amd.com",
+    "intel.com",
+    "habana.ai",
+    "kubernetes.io",
+    "k8s.io",
+    "openshift.io",
+)
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """One vendor's names. Patterns are regular expressions that a whole resource name must match."""
+
+    name: str
+    resource: str
+    """the resource that `accelerator: <name>` asks for"""
+    patterns: tuple[str, ...]
+    """resources that stand for a device of this vendor"""
+    present: tuple[str, ...] = ()
+    """labels (NFD's, or the vendor's own) that say "the hardware is here", whatever the driver does"""
+    product: tuple[str, ...] = ()
+    """labels that name the product, best first"""
+    memory: tuple[str, ...] = ()
+    """labels with the memory of one device: a bare number counts MiB, "192G" (AMD's labeller) GiB"""
+    strategy: tuple[str, ...] = ()
+    """labels that tell how devices are partitioned (MIG)"""
+    display: str = ""
+
+    def devices(self, name: str) -> bool:
+        """Whether the resource *name* stands for a device of this vendor."""
+        return any(_compiled(pattern).fullmatch(name) for pattern in self.patterns)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+_VENDORS: tuple[Vendor, ...] = (
+    Vendor(
+        name="nvidia",
+        display="NVIDIA GPU",
+        resource="nvidia.com/gpu",
+        # ".shared" is what time-slicing and MPS name a replica when renameByDefault is on
+        patterns=(r"nvidia\.com/gpu(\.shared)?", r"nvidia\.com/mig-.+"),
+        present=(
+            "feature.node.kubernetes.io/pci-10de.present",
+            "feature.node.kubernetes.io/pci-0302_10de.present",
+            "feature.node.kubernetes.io/pci-0300_10de.present",
+            "nvidia.com/gpu.present",
+        ),
+        product=("nvidia.com/gpu.product",),
+        memory=("nvidia.com/gpu.memory",),
+        strategy=("nvidia.com/mig.strategy",),
+    ),
+    Vendor(
+        name="amd",
+        display="AMD GPU",
+        resource="amd.com/gpu",
+        # with resource_naming_strategy=mixed the device plugin names partitions, as in amd.com/cpx_nps4
+        patterns=(r"amd\.com/gpu", r"amd\.com/[a-z]+_nps\d"),
+        present=("feature.node.kubernetes.io/amd-gpu",),
+        product=("amd.com/gpu.product-name", "beta.amd.com/gpu.product-name"),
+        memory=("amd.com/gpu.vram", "beta.amd.com/gpu.vram"),
+    ),
+    Vendor(
+        name="intel",
+        display="Intel GPU",
+        resource="gpu.intel.com/i915",
+        # the same prefix also carries monitoring and fractional resources, which are no devices
+        patterns=(r"gpu\.intel\.com/(?:i915|xe)",),
+        present=("intel.feature.node.kubernetes.io/gpu",),
+        product=("gpu.intel.com/product",),
+        memory=("gpu.intel.com/memory",),
+    ),
+    Vendor(
+        name="gaudi",
+        display="Intel Gaudi",
+        resource="habana.ai/gaudi",
+        patterns=(r"habana\.ai/gaudi\d?",),
+        present=(
+            "intel.feature.node.kubernetes.io/gaudi",
+            "feature.node.kubernetes.io/pci-1da3.present",
+            "feature.node.kubernetes.io/pci-1200_1da3.present",
+        ),
+        product=("habana.ai/product.name",),
+        memory=("habana.ai/device.memory",),
+    ),
+)
+
+VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _VENDORS}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The vendors to look for: the built-in ones, and those that a user adds (an added name replaces a built-in)."""
+
+    vendors: tuple[Vendor, ...] = field(default=_VENDORS)
+
+    @classmethod
+    def with_custom(cls, custom: Iterable[Mapping[str, object]]) -> Table:
+        """The table with *custom* vendors, given as dictionaries.
+
+        Keys: name, resources (names, or patterns with ``*``), and optionally present_labels, product_labels,
+        memory_labels, display_name. Raises ValueError with what is wrong.
+        """
+        added = [_custom(entry) for entry in custom]
+        names = {vendor.name for vendor in added}
+        return cls((*added, *(vendor for vendor in _VENDORS if vendor.name not in names)))
+
+    def of_resource(self, resource: str) -> Vendor | None:
+        """The vendor of a resource name, or None."""
+        return next((vendor for vendor in self.vendors if vendor.devices(resource)), None)
+
+    def named(self, name: str) -> Vendor | None:
+        return next((vendor for vendor in self.vendors if vendor.name == name), None)
+
+
+DEFAULT_TABLE = Table()
+
+
+def _custom(entry: Mapping[str, object]) -> Vendor:
+    name = entry.get("name")
+    resources = _strings(entry, "resources")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", name):
+        raise ValueError(f"a vendor's name must be usable as a label value, got {name!r}")
+    if not resources or any("/" not in resource for resource in resources):
+        raise ValueError(f"vendor {name} needs resources, each with a domain, as in example.com/npu")
+    return Vendor(
+        name=name,
+        display=str(entry.get("display_name") or name),
+        resource=next((resource for resource in resources if "*" not in resource), resources[0]),
+        patterns=tuple(re.escape(resource).replace(r"\*", ".+") for resource in resources),
+        present=_strings(entry, "present_labels"),
+        product=_strings(entry, "product_labels"),
+        memory=_strings(entry, "memory_labels"),
+    )
+
+
+def _strings(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = entry.get(key) or ()
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"vendor {entry.get('name')}: {key} must be a list of strings")
+    return tuple(value)
+
+
+def operator_owned(key: str) -> bool:
+    """Whether a label or annotation key lies under a domain that an operator or Kubernetes itself writes."""
+    domain = key.split("/", 1)[0] if "/" in key else ""
+    return any(domain == owner or domain.endswith("." + owner) for owner in OPERATOR_DOMAINS)
+
+
+def is_true(value: str | None) -> bool:
+    """Whether a presence label says yes: it is there, and not "false"."""
+    return value is not None and value.lower() != "false"
+
+
+def names_product(label: str) -> bool:
+    """Whether a node label names an accelerator's product: a vendor's own, or ``<prefix>/product``."""
+    return label in _PRODUCT_LABELS or label.partition("/")[2] == "product"
+
+
+_PRODUCT_LABELS = frozenset(label for vendor in _VENDORS for label in vendor.product)

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import fit
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.requests import accelerator_options
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import Table
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+
+PREFIX = "accelerator.modelserving.io"
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "resource", "count", "selector"),
+    [
+        ("nvidia", "nvidia.com/gpu", "1", {f"{PREFIX}/vendor": "nvidia"}),
+        ("amd", "amd.com/gpu", "1", {f"{PREFIX}/vendor": "amd"}),
+        ("intel", "gpu.intel.com/i915", "1", {f"{PREFIX}/vendor": "intel"}),
+        ("gaudi", "habana.ai/gaudi", "1", {f"{PREFIX}/vendor": "gaudi"}),
+        ("example.com/npu", "example.com/npu", "1", {}),
+        ({"vendor": "nvidia", "count": 2}, "nvidia.com/gpu", "2", {f"{PREFIX}/vendor": "nvidia"}),
+        ({"vendor": "nvidia", "count": "2"}, "nvidia.com/gpu", "2", {f"{PREFIX}/vendor": "nvidia"}),
+        (
+            {"vendor": "nvidia", "product": "Tesla T4 (16 GB)"},
+            "nvidia.com/gpu",
+            "1",
+            {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/product": "Tesla-T4-16-GB"},
+        ),
+        (
+            {"vendor": "nvidia", "product": "NVIDIA-A100", "select": "vendor_labels"},
+            "nvidia.com/gpu",
+            "1",
+            {"nvidia.com/gpu.product": "NVIDIA-A100"},
+        ),
+        ({"vendor": "nvidia", "select": "none"}, "nvidia.com/gpu", "1", {}),
+        ({"mig": "1g.5gb"}, "nvidia.com/mig-1g.5gb", "1", {f"{PREFIX}/vendor": "nvidia"}),
+        ({"resource": "nvidia.com/mig-3g.20gb"}, "nvidia.com/mig-3g.20gb", "1", {f"{PREFIX}/vendor": "nvidia"}),
+        ({"resource": "example.com/npu", "vendor": "example"}, "example.com/npu", "1", {f"{PREFIX}/vendor": "example"}),
+        ({"vendor": "amd", "prefix": "gpu.example.org"}, "amd.com/gpu", "1", {"gpu.example.org/vendor": "amd"}),
+        ({"vendor": "intel", "resource": "gpu.intel.com/xe"}, "gpu.intel.com/xe", "1", {f"{PREFIX}/vendor": "intel"}),
+    ],
+)
+def test_resources_and_selector(accelerator: Any, resource: str, count: str, selector: dict[str, str]) -> None:
+    options = accelerator_options(accelerator)
+    assert options["resources"] == {"requests": {resource: count}, "limits": {resource: count}}
+    assert options["node_selector"] == selector
+    assert options["affinity"] == {}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "keys"),
+    [
+        ("nvidia", ["nvidia.com/gpu"]),
+        # nodes are tainted with the vendor's main resource, whatever slices they offer
+        ({"mig": "1g.5gb"}, ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb"]),
+        ("example.com/npu", ["example.com/npu"]),
+        ({"vendor": "nvidia", "tolerate": False}, []),
+    ],
+)
+def test_tolerations(accelerator: Any, keys: list[str]) -> None:
+    tolerations = accelerator_options(accelerator)["tolerations"]
+    assert tolerations == [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]
+
+
+def test_nothing_asked_for() -> None:
+    assert accelerator_options(None) == {"resources": {}, "tolerations": [], "node_selector": {}, "affinity": {}}
+
+
+@pytest.mark.parametrize(("label", "fits"), [("40959", False), ("40960", True), ("81920", True)])
+def test_memory_is_a_least(label: str, fits: bool) -> None:
+    options = accelerator_options({"vendor": "nvidia", "memory": "40Gi"})
+    pod = {
+        "spec": {
+            "containers": [{"name": "c", "resources": options["resources"]}],
+            "nodeSelector": options["node_selector"],
+            "affinity": options["affinity"],
+        }
+    }
+    node = {
+        "metadata": {"name": "a", "labels": {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/memory": label}},
+        "status": {"allocatable": {"nvidia.com/gpu": "1", "pods": "10"}},
+    }
+    assert bool(fit.why_not(pod, [node], [])["fits"]) is fits
+
+
+def test_custom_vendor() -> None:
+    table = Table.with_custom([{"name": "example", "resources": ["example.com/npu"]}])
+    options = accelerator_options("example", table=table)
+    assert options["resources"]["limits"] == {"example.com/npu": "1"}
+    assert options["node_selector"] == {f"{PREFIX}/vendor": "example"}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "path", "words"),
+    [
+        ("cuda", "accelerator.vendor", "not known"),
+        (True, "accelerator", "dictionary"),
+        (["nvidia"], "accelerator", "dictionary"),
+        ({}, "accelerator", "vendor or a resource"),
+        ({"count": 1}, "accelerator", "vendor or a resource"),
+        ({"vendor": "nvidia", "gpus": 1}, "accelerator.gpus", "not known"),
+        ({"vendor": "nvidia", "count": 0}, "accelerator.count", "1 or more"),
+        ({"vendor": "nvidia", "count": 1.5}, "accelerator.count", "whole number"),
+        ({"vendor": "nvidia", "count": True}, "accelerator.count", "whole number"),
+        ({"vendor": "nvidia", "resource": "amd.com/gpu"}, "accelerator.resource", "no device of vendor nvidia"),
+        ({"resource": "gpu"}, "accelerator.resource", "domain"),
+        ({"resource": "nvidia.com/mig-*"}, "accelerator.resource", "letters"),
+        ({"vendor": "amd", "mig": "1g.5gb"}, "accelerator.mig", "only NVIDIA"),
+        ({"vendor": "nvidia", "mig": "half"}, "accelerator.mig", "no MIG profile"),
+        ({"mig": "1g.5gb", "resource": "nvidia.com/gpu"}, "accelerator.mig", "give one"),
+        ({"vendor": "nvidia", "product": 4}, "accelerator.product", "quote it"),
+        ({"vendor": "nvidia", "product": "T4", "select": "none"}, "accelerator.product", "select: none"),
+        ({"vendor": "nvidia", "select": "magic"}, "accelerator.select", "must be one of"),
+        ({"vendor": "nvidia", "memory": "40"}, "accelerator.memory", "unit is missing"),
+        ({"vendor": "nvidia", "memory": "40 GB"}, "accelerator.memory", "not a quantity"),
+        ({"vendor": "nvidia", "memory": "40Gi", "select": "none"}, "accelerator.memory", "select: labels"),
+        ({"vendor": "nvidia", "prefix": "nvidia.com"}, "accelerator.prefix", "belongs to an operator"),
+        ({"vendor": "nvidia", "prefix": "Not A Domain"}, "accelerator.prefix", "DNS name"),
+    ],
+)
+def test_what_makes_no_sense_is_said(accelerator: Any, path: str, words: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        accelerator_options(accelerator)
+    assert caught.value.path == path
+    assert words in caught.value.message
