@@ -1,0 +1,170 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client over real HTTP on loopback. The server only speaks HTTP; what an API server does is tested on a real one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, errors, pool
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NAMESPACE, POD, Resource
+
+Answer = tuple[int, Any]
+RUNTIME = Resource("serving.kserve.io/v1alpha1", "ServingRuntime", "servingruntimes", True)
+
+
+class Server:
+    """Answers with what the test queued, else with *default*; remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.queue: list[Answer] = []
+        self.default: Callable[[dict[str, Any]], Answer] = lambda asked: (200, {})
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                split = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = {
+                    "method": self.command,
+                    "path": split.path,
+                    "query": {name: values[0] for name, values in parse_qs(split.query).items()},
+                    "headers": self.headers,
+                    "body": json.loads(body) if body else None,
+                }
+                outer.asked.append(asked)
+                code, answer = outer.queue.pop(0) if outer.queue else outer.default(asked)
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer  # noqa: N815
+
+            def log_message(self, *arguments: Any) -> None: ...
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    threading.Thread(target=running.http.serve_forever, daemon=True).start()
+    yield running
+    running.http.shutdown()
+    running.http.server_close()
+
+
+@pytest.fixture
+def client(server: Server) -> Client:
+    return Client(config.load({"host": server.url, "api_key": "sesame"}), timeout=5)
+
+
+def failure(code: int, message: str) -> Answer:
+    return code, {"kind": "Status", "message": message}
+
+
+def test_absent_is_none_and_not_served_is_an_error(server: Server, client: Client) -> None:
+    server.queue = [failure(404, 'pods "a" not found'), (404, b"404 page not found")]
+    assert client.get(POD, "a", "n") is None
+    with pytest.raises(errors.ApiMissing, match="does not serve v1 Pod"):
+        client.get(POD, "a", "n")
+
+
+def test_forbidden_is_never_absent(server: Server, client: Client) -> None:
+    server.default = lambda asked: failure(403, 'User "x" cannot get resource "pods" in API group "" in the namespace')
+    with pytest.raises(errors.Forbidden):
+        client.get(POD, "a", "n")
+    with pytest.raises(errors.Forbidden):
+        client.delete(POD, "a", "n")
+
+
+def test_list_follows_pages_and_names_kinds(server: Server, client: Client) -> None:
+    server.queue = [
+        (200, {"metadata": {"continue": "t"}, "items": [{"metadata": {"name": "a"}}]}),
+        (200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
+    ]
+    items = client.list(POD, "n", label_selector="a=b", limit=1)
+    assert [item["metadata"]["name"] for item in items] == ["a", "b"]
+    assert {(item["apiVersion"], item["kind"]) for item in items} == {("v1", "Pod")}
+    assert [asked["query"].get("continue") for asked in server.asked] == [None, "t"]
+    assert client.requests == 2
+
+
+def test_list_that_expires_half_way_starts_anew(server: Server, client: Client) -> None:
+    server.queue = [
+        (200, {"metadata": {"continue": "t"}, "items": [{"metadata": {"name": "a"}}]}),
+        failure(410, "continue token expired"),
+        (200, {"items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]}),
+    ]
+    assert len(client.list(POD, limit=1)) == 2
+    assert "limit" not in server.asked[-1]["query"]
+
+
+def test_apply_is_strict_and_names_its_manager(server: Server, client: Client) -> None:
+    body = {"metadata": {"name": "a", "namespace": "n"}}
+    client.apply(RUNTIME, body, manager="me", dry_run=True)
+    (asked,) = server.asked
+    assert asked["path"] == "/apis/serving.kserve.io/v1alpha1/namespaces/n/servingruntimes/a"
+    assert asked["query"] == {"fieldManager": "me", "force": "false", "fieldValidation": "Strict", "dryRun": "All"}
+    assert asked["headers"]["Content-Type"] == "application/apply-patch+yaml"
+    assert asked["headers"]["Authorization"] == "Bearer sesame"
+
+
+def test_too_many_requests_are_repeated_other_failures_are_not(server: Server, client: Client) -> None:
+    server.queue = [failure(429, "slow down"), (200, {"ok": True})]
+    assert client.request("GET", "/x") == {"ok": True}
+    server.asked.clear()
+    server.queue = [failure(500, "boom"), (200, {})]
+    with pytest.raises(errors.ServerError, match="boom"):
+        client.create(NAMESPACE, {"metadata": {"name": "a"}})
+    assert len(server.asked) == 1
+
+
+def test_raw_gives_any_status_and_no_more_than_the_limit(server: Server, client: Client) -> None:
+    server.default = lambda asked: (418, b"x" * 1000)
+    answer = client.raw("GET", "/x", limit=10)
+    assert (answer.status, answer.body) == (418, b"x" * 10)
+
+
+def test_impersonation_sends_every_group(server: Server) -> None:
+    client = Client(
+        config.load({"host": server.url, "api_key": "k"}), impersonate_user="ann", impersonate_groups=["a", "b"]
+    )
+    client.version()
+    headers = server.asked[0]["headers"]
+    assert headers["Impersonate-User"] == "ann"
+    assert ", ".join(headers.get_all("Impersonate-Group")) == "a, b"
+
+
+def test_unreachable_says_where_and_what_to_check() -> None:
+    client = Client(config.load({"host": "http://127.0.0.1:1", "api_key": "k"}), timeout=1)
+    with pytest.raises(errors.Unreachable, match="http://127.0.0.1:1.*[Cc]onnection refused.*kubeconfig"):
+        client.version()
+
+
+def test_each_keeps_order_and_every_items_own_error(server: Server, client: Client) -> None:
+    server.default = lambda asked: failure(404, "gone") if asked["path"].endswith("3") else (200, asked["path"])
+    results = pool.each(lambda number: client.request("GET", f"/{number}"), range(8), workers=4)
+    assert [result.value for result in results if not result.error] == [
+        f"/{number}" for number in range(8) if number != 3
+    ]
+    assert isinstance(results[3].error, errors.NotFound)
+
+
+def test_a_defect_is_not_kept_quiet() -> None:
+    with pytest.raises(ZeroDivisionError):
+        pool.each(lambda number: 1 // number, [1, 0])
