@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, modelserving.kserve contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client over real HTTP on loopback. The server only speaks HTTP; what an API server does is tested on a real one."""
+"""The client over real HTTP on loopback; what a real API server does is tested on the cluster."""
 
 from __future__ import annotations
 
@@ -159,9 +159,8 @@ def test_unreachable_says_where_and_what_to_check() -> None:
 def test_each_keeps_order_and_every_items_own_error(server: Server, client: Client) -> None:
     server.default = lambda asked: failure(404, "gone") if asked["path"].endswith("3") else (200, asked["path"])
     results = pool.each(lambda number: client.request("GET", f"/{number}"), range(8), workers=4)
-    assert [result.value for result in results if not result.error] == [
-        f"/{number}" for number in range(8) if number != 3
-    ]
+    expected = [f"/{number}" for number in range(8) if number != 3]
+    assert [result.value for result in results if not result.error] == expected
     assert isinstance(results[3].error, errors.NotFound)
 
 
