@@ -1,0 +1,3 @@
+module modelserving.kserve/tests/cluster/go/pause
+
+go 1.24
