@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Building a ServingRuntime from options and a preset."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import runtime
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+
+CONTAINER = {"name": "kserve-container", "image": "example/server:1"}
+
+PRESET: dict[str, t.Any] = {
+    "name": "example",
+    "labels": {"from": "preset"},
+    "annotations": {"serving.kserve.io/server-type": "example"},
+    "notes": ["a note"],
+    "spec": {
+        "annotations": {"prometheus.io/port": "8080", "prometheus.io/path": "/metrics"},
+        "supportedModelFormats": [{"name": "a", "version": "1", "autoSelect": True, "priority": 1}, {"name": "b"}],
+        "protocolVersions": ["v2"],
+        "containers": [
+            {
+                "name": "kserve-container",
+                "image": "example/server:1",
+                "args": ["--a", "--b"],
+                "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+                "resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 10},
+            },
+            {"name": "helper", "image": "example/helper:1"},
+        ],
+        "volumes": [{"name": "shm", "emptyDir": {"medium": "Memory"}}],
+    },
+}
+
+
+def build(preset: dict[str, t.Any] | None = PRESET, **options: t.Any) -> dict[str, t.Any]:
+    return runtime.build(options, kind="ServingRuntime", name="r", preset=preset)
+
+
+def container(wanted: dict[str, t.Any], name: str = "kserve-container") -> dict[str, t.Any]:
+    (found,) = (one for one in wanted["spec"]["containers"] if one["name"] == name)
+    return t.cast("dict[str, t.Any]", found)
+
+
+def kserve_container(**fields: t.Any) -> dict[str, t.Any]:
+    """What the PRESET's main container becomes with these fields given for it."""
+    return container(build(containers=[{"name": "kserve-container", **fields}]))
+
+
+def test_an_object_without_a_preset() -> None:
+    wanted = runtime.build(
+        {
+            "containers": [CONTAINER],
+            "supported_model_formats": [{"name": "a", "version": 1}],
+            "metadata_labels": {"x": "y"},
+        },
+        kind="ClusterServingRuntime",
+        name="r",
+    )
+    assert wanted == {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ClusterServingRuntime",
+        "metadata": {"name": "r", "labels": {"x": "y"}},
+        "spec": {"supportedModelFormats": [{"name": "a", "version": "1"}], "containers": [CONTAINER]},
+    }
+
+
+def test_a_preset_as_it_is() -> None:
+    before = copy.deepcopy(PRESET)
+    wanted = runtime.build({}, kind="ServingRuntime", preset=PRESET)
+    assert wanted["metadata"] == {
+        "name": "example",
+        "labels": PRESET["labels"],
+        "annotations": PRESET["annotations"],
+    }
+    assert wanted["spec"] == PRESET["spec"]
+    wanted["spec"]["containers"][0]["args"].append("changed")
+    assert before == PRESET
+
+
+def test_containers_merge_by_name_in_the_presets_order() -> None:
+    wanted = build(containers=[{"name": "extra", "image": "x"}, {"name": "kserve-container", "image": "new:2"}])
+    assert [one["name"] for one in wanted["spec"]["containers"]] == ["kserve-container", "helper", "extra"]
+    assert container(wanted)["image"] == "new:2"
+    assert container(wanted)["args"] == ["--a", "--b"]
+
+
+def test_env_merges_by_name_and_args_are_replaced() -> None:
+    main = kserve_container(
+        env=[{"name": "C", "value": "3"}, {"name": "A", "value_from": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        args=["--c"],
+    )
+    assert main["env"] == [
+        {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "B", "value": "2"},
+        {"name": "C", "value": "3"},
+    ]
+    assert main["args"] == ["--c"]
+
+
+def test_maps_merge_and_null_takes_a_key_away() -> None:
+    main = kserve_container(resources={"limits": {"nvidia.com/gpu": 1, "memory": None}})
+    assert main["resources"] == {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}}
+    wanted = build(annotations={"prometheus.io/path": None, "x": "y"})
+    assert wanted["spec"]["annotations"] == {"prometheus.io/port": "8080", "x": "y"}
+
+
+def test_other_lists_are_replaced() -> None:
+    wanted = build(
+        supported_model_formats=[{"name": "c"}], protocol_versions=["v1"], volumes=[{"name": "v", "emptyDir": {}}]
+    )
+    assert wanted["spec"]["supportedModelFormats"] == [{"name": "c"}]
+    assert wanted["spec"]["protocolVersions"] == ["v1"]
+    assert wanted["spec"]["volumes"] == [{"name": "v", "emptyDir": {}}]
+
+
+def test_empty_takes_a_presets_value_away() -> None:
+    assert "readinessProbe" not in kserve_container(readiness_probe={})
+    assert kserve_container(env=[], args=[])["env"] == []
+    assert "annotations" not in build(annotations={})["spec"]
+    assert build(volumes=[])["spec"]["volumes"] == []
+    assert "annotations" not in build(metadata_annotations={"serving.kserve.io/server-type": None})["metadata"]
+
+
+def test_null_means_not_given() -> None:
+    assert kserve_container(args=None, readiness_probe=None) == container(build())
+    assert build(volumes=None, multi_model=None)["spec"] == PRESET["spec"]
+
+
+def test_nulls_in_maps_vanish_where_there_is_no_preset() -> None:
+    limits = {"cpu": "1", "memory": None}
+    wanted = build(
+        None, containers=[{**CONTAINER, "resources": {"limits": limits}}], node_selector={"a": None, "b": "c"}
+    )
+    assert container(wanted)["resources"] == {"limits": {"cpu": "1"}}
+    assert wanted["spec"]["nodeSelector"] == {"b": "c"}
+
+
+def test_empty_is_kept_where_there_is_no_preset() -> None:
+    wanted = build(None, containers=[CONTAINER], node_selector={}, volumes=[], scheduler_name="")
+    assert wanted["spec"] == {"containers": [CONTAINER], "nodeSelector": {}, "volumes": [], "schedulerName": ""}
+
+
+def test_a_probes_handler_replaces_the_presets() -> None:
+    probe = kserve_container(readinessProbe={"exec": {"command": ["true"]}})["readinessProbe"]
+    assert probe == {"exec": {"command": ["true"]}, "periodSeconds": 10}
+    probe = kserve_container(readinessProbe={"periodSeconds": 5})["readinessProbe"]
+    assert probe == {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}
+
+
+@pytest.mark.parametrize(
+    ("value", "formats", "wanted"),
+    [
+        (False, None, [{"name": "a", "version": "1", "autoSelect": False}, {"name": "b", "autoSelect": False}]),
+        (
+            True,
+            None,
+            [
+                {"name": "a", "version": "1", "autoSelect": True, "priority": 1},
+                {"name": "b", "autoSelect": True},
+            ],
+        ),
+        (
+            False,
+            [{"name": "a", "auto_select": True, "priority": 2}, {"name": "b"}],
+            [{"name": "a", "autoSelect": True, "priority": 2}, {"name": "b", "autoSelect": False}],
+        ),
+    ],
+)
+def test_auto_select_for_every_format(value: bool, formats: t.Any, wanted: t.Any) -> None:
+    options = {} if formats is None else {"supported_model_formats": formats}
+    assert build(auto_select=value, **options)["spec"]["supportedModelFormats"] == wanted
+
+
+def test_an_accelerator_is_added_to_what_is_there() -> None:
+    toleration = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    wanted = runtime.build(
+        {"tolerations": [toleration], "node_selector": {"pool": "mine"}},
+        kind="ServingRuntime",
+        preset=PRESET,
+        accelerator={
+            "resources": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
+            "tolerations": [toleration, {"key": "other", "operator": "Exists"}],
+            "node_selector": {"pool": "theirs", "gpu": "true"},
+        },
+    )
+    assert container(wanted)["resources"] == {
+        "requests": {"cpu": "1", "nvidia.com/gpu": "1"},
+        "limits": {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"},
+    }
+    assert "resources" not in container(wanted, "helper")
+    assert wanted["spec"]["tolerations"] == [toleration, {"key": "other", "operator": "Exists"}]
+    assert wanted["spec"]["nodeSelector"] == {"pool": "mine", "gpu": "true"}
+
+
+def test_fields_beyond_the_table() -> None:
+    wanted = build(
+        additional_spec={"resourceClaims": [{"name": "g"}], "containers": [{"name": "helper", "brandNew": {"x": 1}}]}
+    )
+    assert wanted["spec"]["resourceClaims"] == [{"name": "g"}]
+    assert container(wanted, "helper") == {"name": "helper", "image": "example/helper:1", "brandNew": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    ("call", "path"),
+    [
+        (lambda: build(None), "spec.containers"),
+        (lambda: runtime.build({"containers": [CONTAINER]}, kind="ServingRuntime"), "metadata.name"),
+        (lambda: runtime.build({}, kind="ServingRuntime", name="Upper", preset=PRESET), "metadata.name"),
+        (lambda: build(worker_spec={"tensor_parallel_size": 2}), "spec.workerSpec.containers"),
+        (
+            lambda: build(additional_spec={"containers": [{"name": "nobody", "x": 1}]}),
+            "additional_spec.containers[0].name",
+        ),
+        (
+            lambda: runtime.build({"replicas": -1}, kind="ServingRuntime", preset=PRESET, path="runtimes[3].spec"),
+            "runtimes[3].spec.replicas",
+        ),
+    ],
+)
+def test_what_cannot_be_built(call: t.Callable[[], t.Any], path: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        call()
+    assert caught.value.path == path
