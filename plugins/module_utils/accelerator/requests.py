@@ -51,7 +51,7 @@ def accelerator_options(
     Returns::
 
         resources      {requests: {…}, limits: {…}}: an extended resource needs both, and equal
-        tolerations    [{key, operator, effect}]
+        tolerations    [{key, operator}]: every effect
         node_selector  {label: value}
         affinity       a pod's affinity, {} unless memory is asked for
 
@@ -141,9 +141,12 @@ def _count(count: Any, path: str) -> int:
 
 
 def _tolerations(resource: str, vendor: Vendor | None) -> list[dict[str, str]]:
-    """By convention accelerator nodes are tainted with the resource's own name, whatever the value."""
+    """By convention accelerator nodes are tainted with the resource's own name, whatever the value.
+
+    Key and operator alone are what Kubernetes' own admission plugin ExtendedResourceToleration adds.
+    """
     keys = dict.fromkeys([vendor.resource if vendor else resource, resource])
-    return [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]
+    return [{"key": key, "operator": "Exists"} for key in keys]
 
 
 def _node_selector(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> dict[str, str]:

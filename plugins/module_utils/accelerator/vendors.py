@@ -153,7 +153,7 @@ def _custom(entry: Mapping[str, object]) -> Vendor:
         name=name,
         display=str(entry.get("display_name") or name),
         resource=next((resource for resource in resources if "*" not in resource), resources[0]),
-        patterns=tuple(re.escape(resource).replace(r"\*", ".+") for resource in resources),
+        patterns=tuple(re.escape(resource).replace(r"\*", ".*") for resource in resources),
         present=_strings(entry, "present_labels"),
         product=_strings(entry, "product_labels"),
         memory=_strings(entry, "memory_labels"),

@@ -63,7 +63,7 @@ def test_resources_and_selector(accelerator: Any, resource: str, count: str, sel
 )
 def test_tolerations(accelerator: Any, keys: list[str]) -> None:
     tolerations = accelerator_options(accelerator)["tolerations"]
-    assert tolerations == [{"key": key, "operator": "Exists", "effect": "NoSchedule"} for key in keys]
+    assert tolerations == [{"key": key, "operator": "Exists"} for key in keys]
 
 
 def test_nothing_asked_for() -> None:

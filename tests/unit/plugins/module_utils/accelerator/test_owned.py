@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import owned
+from hypothesis import given
+from hypothesis import strategies as st
+
+PREFIX = "accelerator.modelserving.io"
+VENDOR = f"{PREFIX}/vendor"
+TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
+
+
+class Carrier:
+    """Stands for the node: what it carries, and a change applied as the API server would."""
+
+    def __init__(self, labels: dict[str, str], taints: list[owned.Taint], annotation: str | None = None) -> None:
+        self.labels, self.taints, self.annotation = dict(labels), copy.deepcopy(taints), annotation
+
+    def want(
+        self, labels: dict[str, str], taints: list[owned.Taint], inherited: owned.Record = owned.NOTHING
+    ) -> owned.Change:
+        change = owned.change(
+            self.labels,
+            self.taints,
+            self.annotation,
+            wanted_labels=labels,
+            wanted_taints=taints,
+            prefix=PREFIX,
+            inherited=inherited,
+        )
+        for key, value in change.labels.items():
+            if value is None:
+                del self.labels[key]
+            else:
+                self.labels[key] = value
+        if change.taints is not None:
+            self.taints = change.taints
+        if change.annotation:
+            self.annotation = change.record.text() if change.record else None
+        return change
+
+    def carried(self) -> tuple[dict[str, str], list[owned.Taint], str | None]:
+        return copy.deepcopy((self.labels, self.taints, self.annotation))
+
+
+KEYS = [VENDOR, f"{PREFIX}/product", "example.org/team", "nvidia.com/gpu.present"]
+LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["a", "b", ""]))
+OURS = st.dictionaries(st.sampled_from(KEYS[:3]), st.sampled_from(["a", "b"]))
+TAINTS = st.lists(
+    st.fixed_dictionaries(
+        {"key": st.sampled_from(["nvidia.com/gpu", "team"]), "effect": st.sampled_from(["NoSchedule", "NoExecute"])},
+        optional={"value": st.sampled_from(["x", "y"])},
+    ),
+    unique_by=owned.taint_key,
+    max_size=4,
+)
+
+
+@given(LABELS, TAINTS, st.lists(st.tuples(OURS, TAINTS), min_size=1, max_size=4))
+def test_whatever_was_wanted_removal_restores_what_was_there(
+    labels: dict[str, str], taints: list[owned.Taint], wishes: list[tuple[dict[str, str], list[owned.Taint]]]
+) -> None:
+    # a label of our own prefix with just our value counts as ours (a lost record), so none may be there to begin with
+    labels = {key: value for key, value in labels.items() if not key.startswith(f"{PREFIX}/")}
+    carrier = Carrier(labels, taints)
+    before = carrier.carried()
+    for wanted_labels, wanted_taints in wishes:
+        carrier.want(wanted_labels, wanted_taints)
+        assert wanted_labels.items() <= carrier.labels.items()
+        assert all(taint in carrier.taints for taint in wanted_taints)
+        assert not carrier.want(wanted_labels, wanted_taints), "asked twice, changed twice"
+    carrier.want({}, [])
+    after = carrier.carried()
+    assert after[0] == before[0]
+    assert sorted(after[1], key=owned.taint_key) == sorted(before[1], key=owned.taint_key)
+    assert after[2] is None
+
+
+@given(LABELS, TAINTS, OURS, TAINTS)
+def test_only_what_is_wanted_or_was_ours_is_written(
+    labels: dict[str, str], taints: list[owned.Taint], wanted: dict[str, str], wanted_taints: list[owned.Taint]
+) -> None:
+    carrier = Carrier(labels, taints)
+    change = carrier.want(wanted, wanted_taints)
+    assert set(change.labels) <= set(wanted)
+    touched = {owned.taint_key(taint) for taint in wanted_taints}
+    others = [taint for taint in taints if owned.taint_key(taint) not in touched]
+    assert [taint for taint in carrier.taints if owned.taint_key(taint) not in touched] == others
+
+
+def test_a_stale_label_goes() -> None:
+    carrier = Carrier({}, [])
+    carrier.want({VENDOR: "nvidia", f"{PREFIX}/count": "4"}, [])
+    carrier.want({VENDOR: "nvidia"}, [])
+    assert carrier.labels == {VENDOR: "nvidia"}
+
+
+def test_a_value_that_somebody_changed_is_set_right() -> None:
+    carrier = Carrier({}, [])
+    carrier.want({VENDOR: "nvidia"}, [])
+    carrier.labels[VENDOR] = "mine"
+    assert carrier.want({VENDOR: "nvidia"}, []).labels == {VENDOR: "nvidia"}
+    carrier.want({}, [])
+    assert carrier.labels == {}
+
+
+def test_a_foreign_value_comes_back() -> None:
+    carrier = Carrier({"example.org/team": "vision"}, [{**TAINT, "value": "theirs"}])
+    carrier.want({"example.org/team": "serving"}, [{**TAINT, "value": "ours"}])
+    assert carrier.taints == [{**TAINT, "value": "ours"}]
+    carrier.want({}, [])
+    assert (carrier.labels, carrier.taints) == ({"example.org/team": "vision"}, [{**TAINT, "value": "theirs"}])
+
+
+def test_the_same_taint_set_by_the_administrator_stays_his() -> None:
+    carrier = Carrier({}, [dict(TAINT)])
+    assert not carrier.want({}, [TAINT])
+    carrier.want({}, [])
+    assert carrier.taints == [TAINT]
+
+
+def test_a_lost_record_is_found_again() -> None:
+    carrier = Carrier({}, [])
+    carrier.want({VENDOR: "nvidia"}, [])
+    for broken in (None, "not json", "[]", '{"taints": [{}]}'):
+        carrier.annotation = broken
+        carrier.want({VENDOR: "nvidia"}, [])
+        assert owned.Record.parse(carrier.annotation).labels == {VENDOR: None}
+    carrier.want({}, [])
+    assert carrier.labels == {}
+
+
+def test_what_came_from_the_template_is_ours() -> None:
+    inherited = owned.Record({"example.org/team": None}, {("nvidia.com/gpu", "NoSchedule"): None})
+    carrier = Carrier({"example.org/team": "serving"}, [dict(TAINT)])
+    assert carrier.want({"example.org/team": "serving"}, [TAINT], inherited).annotation
+    carrier.want({}, [])
+    assert (carrier.labels, carrier.taints) == ({}, [])
+
+
+def test_a_taint_that_somebody_removed_is_not_missed() -> None:
+    carrier = Carrier({}, [])
+    carrier.want({}, [TAINT])
+    carrier.taints = []
+    carrier.want({}, [])
+    assert carrier.carried() == ({}, [], None)
+
+
+def test_times_on_taints_survive() -> None:
+    theirs: dict[str, Any] = {"key": "team", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
+    carrier = Carrier({}, [theirs])
+    carrier.want({}, [TAINT])
+    assert carrier.taints[0] == theirs

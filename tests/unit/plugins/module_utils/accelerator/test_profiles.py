@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import nodes, profiles
+
+PREFIX = "accelerator.modelserving.io"
+
+
+def accelerator(resources: dict[str, str], labels: dict[str, str] | None = None) -> nodes.Accelerator:
+    found = nodes.discover({"metadata": {"labels": labels or {}}, "status": {"allocatable": resources}})
+    assert found is not None
+    return found
+
+
+T4 = {"nvidia.com/gpu.product": "Tesla-T4"}
+
+
+def test_one_offer_for_each_vendor_resource_and_product() -> None:
+    found = profiles.offers(
+        [
+            accelerator({"nvidia.com/gpu": "1"}, T4),
+            accelerator({"nvidia.com/gpu": "4"}, T4),
+            accelerator({"nvidia.com/mig-1g.5gb": "7"}, {"nvidia.com/gpu.product": "A100"}),
+            accelerator({"amd.com/gpu": "8"}),
+        ]
+    )
+    assert [(item.name, item.resource, item.most, item.title) for item in found] == [
+        ("amd", "amd.com/gpu", 8, "AMD GPU"),
+        ("nvidia-tesla-t4", "nvidia.com/gpu", 4, "Tesla-T4"),
+        ("nvidia-a100-mig-1g-5gb", "nvidia.com/mig-1g.5gb", 7, "A100 (mig-1g.5gb)"),
+    ]
+
+
+def test_a_driver_that_is_not_ready_offers_nothing() -> None:
+    assert profiles.offers([accelerator({"nvidia.com/gpu": "0"}, {"nvidia.com/gpu.present": "true"})]) == []
+
+
+OPTIONS = nodes.make_options(taints=[{"key": "gpu-only", "effect": "NoExecute"}, {}])
+TOLERATIONS = [{"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "gpu-only", "operator": "Exists"}]
+SELECTOR = {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/product": "Tesla-T4"}
+
+
+def built(kind: Any) -> dict[str, Any]:
+    [offer] = profiles.offers([accelerator({"nvidia.com/gpu": "4"}, T4)])
+    return profiles.build(kind, offer, OPTIONS, "redhat-ods-applications")
+
+
+@pytest.mark.parametrize("kind", [profiles.INFRASTRUCTURE_V1, profiles.INFRASTRUCTURE_V1ALPHA1])
+def test_hardware_profile_of_openshift_ai_3(kind: Any) -> None:
+    found = built(kind)
+    assert (found["apiVersion"], found["kind"]) == kind[:2]
+    assert found["metadata"]["annotations"]["opendatahub.io/display-name"] == "Tesla-T4"
+    assert found["spec"]["scheduling"] == {
+        "type": "Node",
+        "node": {"nodeSelector": SELECTOR, "tolerations": TOLERATIONS},
+    }
+    device = found["spec"]["identifiers"][-1]
+    assert (device["identifier"], device["maxCount"]) == ("nvidia.com/gpu", 4)
+
+
+def test_profiles_of_openshift_ai_2_22() -> None:
+    hardware, accelerated = built(profiles.DASHBOARD_HARDWARE), built(profiles.DASHBOARD_ACCELERATOR)
+    assert (hardware["spec"]["nodeSelector"], hardware["spec"]["tolerations"]) == (SELECTOR, TOLERATIONS)
+    assert accelerated["spec"]["identifier"] == "nvidia.com/gpu"
+    assert accelerated["spec"]["tolerations"] == TOLERATIONS
+
+
+@pytest.mark.parametrize(
+    ("served", "kinds"),
+    [
+        ([], []),
+        ([profiles.INFRASTRUCTURE_V1, profiles.INFRASTRUCTURE_V1ALPHA1], [profiles.INFRASTRUCTURE_V1]),
+        ([profiles.INFRASTRUCTURE_V1ALPHA1, profiles.DASHBOARD_HARDWARE], [profiles.INFRASTRUCTURE_V1ALPHA1]),
+        (
+            [profiles.DASHBOARD_HARDWARE, profiles.DASHBOARD_ACCELERATOR],
+            [profiles.DASHBOARD_HARDWARE, profiles.DASHBOARD_ACCELERATOR],
+        ),
+        ([profiles.DASHBOARD_ACCELERATOR], [profiles.DASHBOARD_ACCELERATOR]),
+    ],
+)
+def test_which_kinds_are_written(served: list[Any], kinds: list[Any]) -> None:
+    assert profiles.kinds(lambda kind: kind in served) == kinds
+
+
+def test_names_are_dns_labels() -> None:
+    offer = profiles.Offer("nvidia", "nvidia.com/gpu", "NVIDIA RTX™ 6000 / Ada " + "x" * 60, 1, "NVIDIA GPU")
+    assert len(offer.name) <= 63
+    assert offer.name.startswith("nvidia-nvidia-rtx-6000-ada-")
