@@ -179,10 +179,13 @@ class Client:
         dry_run: bool = False,
     ) -> dict[str, Any] | None:
         """DELETE; None where there was none. preconditions: ``uid`` and/or ``resourceVersion``."""
-        body = {"propagationPolicy": propagation, **({"preconditions": preconditions} if preconditions else {})}
-        query = {"dryRun": "All"} if dry_run else {}
+        body: dict[str, Any] = {"propagationPolicy": propagation}
+        if preconditions:
+            body["preconditions"] = preconditions
+        if dry_run:
+            body["dryRun"] = ["All"]  # in the query it would be ignored: a DELETE with a body reads options there only
         try:
-            return self._call("DELETE", resource, "delete", name, namespace, body=body, query=query)
+            return self._call("DELETE", resource, "delete", name, namespace, body=body)
         except errors.NotFound:
             return None
 

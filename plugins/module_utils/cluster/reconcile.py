@@ -1,0 +1,304 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From wanted objects to a cluster that has them: read, plan, rehearse, carry out.
+
+A caller that needs nothing in between::
+
+    wanted = [Wanted(resource, name, namespace, body)]
+    changes = reconcile.ensure(client, wanted, Settings(manager="me"), check_mode=True)
+
+A caller that checks the plan against rules of its own takes the steps one by one; check mode and a real run share all
+of them but the last::
+
+    live = reconcile.read(client, wanted, whole=True)      # one list per kind and scope
+    changes = reconcile.plan(wanted, live, settings)       # pure
+    reconcile.rehearse(client, changes, settings, every=check_mode)
+    if not check_mode:
+        reconcile.carry_out(client, changes, settings)
+
+Changes keep the order of *wanted*, and a ClusterError stays with the object it stopped (``Change.error``).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, ownership, pool
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.ownership import (
+    ADOPT,
+    CHANGE,
+    CREATE,
+    UNCHANGED,
+)
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
+
+DELETE = "delete"
+ABSENT = "absent"
+
+WORKERS = 8
+PAUSE = 1.0
+
+Object = dict[str, Any]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to write.
+
+    manager: the field manager's name; force_conflicts: take over fields that other managers set to something else;
+    workers: requests at a time; webhook_timeout: seconds to go on trying while an admission webhook does not answer.
+    """
+
+    manager: str
+    force_conflicts: bool = False
+    workers: int = WORKERS
+    webhook_timeout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object that shall be as *body* says, or shall not be there (None). namespace: None for cluster scope."""
+
+    resource: Resource
+    name: str
+    namespace: str | None
+    body: Object | None
+
+    @property
+    def key(self) -> tuple[Resource, str | None, str]:
+        """What tells one object from another."""
+        return self.resource, self.namespace, self.name
+
+    def describe(self) -> str:
+        """The object in words."""
+        return self.resource.describe(self.name, self.namespace)
+
+
+@dataclass
+class Change:
+    """What one wanted object needs, and what became of it.
+
+    action: create, change, adopt (only the record of ownership changes), unchanged, delete or absent;
+    before, after: the live object then and now (in check mode: as it would be), with managedFields; None: not there;
+    confirmed: whether the API server agreed, by a dry run or by doing it; error: why it could not be.
+    """
+
+    wanted: Wanted
+    action: str
+    before: Object | None
+    after: Object | None
+    manager: str
+    confirmed: bool = False
+    error: errors.ClusterError | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether a request has to be sent."""
+        return self.action not in (UNCHANGED, ABSENT)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the object changes, or who owns its fields."""
+        return self.writes and self.error is None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether an object that was already as wanted became ours."""
+        return self.action == ADOPT and self.error is None
+
+    @property
+    def alters_content(self) -> bool:
+        """Whether the object's content changes, and not only its record of owners."""
+        return self.action in (CREATE, CHANGE, DELETE) and self.error is None
+
+    def diff(self) -> dict[str, Any]:
+        """What the task speaks of, before and after; empty mappings for what is not there."""
+        if self.wanted.body is None:
+            return {"before": ownership.presentable(self.before) or {}, "after": {}}
+        before, after = ownership.asked_for(self.wanted.body, self.before, self.after, self.manager)
+        return {"before": before or {}, "after": after or {}}
+
+
+@dataclass
+class Live:
+    """What the cluster held when it was read."""
+
+    objects: dict[tuple[Resource, str | None, str], Object] = field(default_factory=dict)
+
+    def get(self, wanted: Wanted) -> Object | None:
+        """The live object that *wanted* names."""
+        return self.objects.get(wanted.key)
+
+    def of(self, resource: Resource) -> list[Object]:
+        """Everything that was read of a kind."""
+        return [item for (kind, _namespace, _name), item in self.objects.items() if kind == resource]
+
+    def add(self, resource: Resource, items: Iterable[Object]) -> None:
+        """Remember what a list or a get answered."""
+        for item in items:
+            metadata = item["metadata"]
+            self.objects[resource, metadata.get("namespace"), metadata["name"]] = item
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+def read(client: Client, wanted: Sequence[Wanted], *, whole: bool = False, workers: int = WORKERS) -> Live:
+    """What is there: one list per kind and scope (a namespace, or all where several are wanted).
+
+    A single object of a kind is read alone, unless the *whole* scope is asked for. Where the right to list all
+    namespaces lacks, each namespace is listed. Raises ClusterError: what cannot be read is not known to be absent.
+    """
+    live = Live()
+    for resource in dict.fromkeys(item.resource for item in wanted):
+        of_kind = [item for item in wanted if item.resource == resource]
+        if len(of_kind) == 1 and not whole:
+            found = client.get(resource, of_kind[0].name, of_kind[0].namespace)
+            live.add(resource, [found] if found else [])
+        else:
+            namespaces = list(dict.fromkeys(item.namespace for item in of_kind))
+            live.add(resource, _list(client, resource, namespaces, workers))
+    return live
+
+
+def _list(client: Client, resource: Resource, namespaces: list[str | None], workers: int) -> list[Object]:
+    if len(namespaces) == 1:
+        return client.list(resource, namespaces[0])
+    try:
+        return client.list(resource)
+    except errors.Forbidden:
+        answers = pool.each(lambda namespace: client.list(resource, namespace), namespaces, workers)
+    for answer in answers:
+        if answer.error:
+            raise answer.error
+    return [item for answer in answers for item in answer.value or []]
+
+
+# -- planning ---------------------------------------------------------------------------------------------------
+
+
+def plan(wanted: Sequence[Wanted], live: Live, settings: Settings) -> list[Change]:
+    """What each object needs, in order. Sends nothing."""
+    return [_planned(item, live.get(item), settings.manager) for item in wanted]
+
+
+def _planned(wanted: Wanted, live: Object | None, manager: str) -> Change:
+    if wanted.body is None:
+        action = DELETE if live else ABSENT
+        return Change(wanted, action, live, None, manager, confirmed=action == ABSENT)
+    action = ownership.decide(wanted.body, live, manager)
+    if action == UNCHANGED:
+        return Change(wanted, action, live, live, manager, confirmed=True)
+    change = Change(wanted, action, live, ownership.predict(wanted.body, live, manager), manager)
+    if live and live["metadata"].get("deletionTimestamp"):
+        change.error = errors.Conflict(
+            f"Cannot apply {wanted.describe()}: it is being deleted: run the task again when it is gone."
+        )
+    return change
+
+
+# -- rehearsing -------------------------------------------------------------------------------------------------
+
+
+def rehearse(client: Client, changes: Sequence[Change], settings: Settings, *, every: bool) -> None:
+    """Send with ``dryRun=All`` what would change, and take over what the server answers.
+
+    every: all of them, for check mode; else one of each body, so that what a schema refuses is known before anything
+    is written at a cost that does not grow with the number of namespaces. A dry run that is forbidden leaves the
+    change unconfirmed (a real write will say what lacks); any other refusal is the change's error.
+    """
+    todo = [change for change in changes if change.writes and not change.error]
+    if not every:
+        todo = _one_of_each_body(change for change in todo if change.wanted.body is not None)
+    answers = pool.each(lambda change: _send(client, change, settings, dry_run=True), todo, settings.workers)
+    for change, answer in zip(todo, answers, strict=True):
+        if answer.error is None:
+            _settle(change, answer.value)
+        elif not isinstance(answer.error, errors.Forbidden):
+            change.error = answer.error
+
+
+def _one_of_each_body(changes: Iterable[Change]) -> list[Change]:
+    chosen: dict[tuple[Resource, str], Change] = {}
+    for change in changes:
+        content = ownership.fields_of(change.wanted.body or {})
+        chosen.setdefault((change.wanted.resource, json.dumps(content, sort_keys=True)), change)
+    return list(chosen.values())
+
+
+# -- carrying out -----------------------------------------------------------------------------------------------
+
+
+def carry_out(client: Client, changes: Sequence[Change], settings: Settings) -> None:
+    """Write what has to be written, a bounded number at a time; one failure does not hide the others."""
+    todo = [change for change in changes if change.writes and not change.error]
+    answers = pool.each(lambda change: _send(client, change, settings, dry_run=False), todo, settings.workers)
+    for change, answer in zip(todo, answers, strict=True):
+        change.error = answer.error
+        if answer.error is None:
+            _settle(change, answer.value)
+
+
+def ensure(
+    client: Client, wanted: Sequence[Wanted], settings: Settings, *, check_mode: bool, whole: bool = False
+) -> list[Change]:
+    """Read, plan, rehearse in check mode, else carry out."""
+    live = read(client, wanted, whole=whole, workers=settings.workers)
+    changes = plan(wanted, live, settings)
+    if check_mode:
+        rehearse(client, changes, settings, every=True)
+    else:
+        carry_out(client, changes, settings)
+    return changes
+
+
+def _send(client: Client, change: Change, settings: Settings, *, dry_run: bool) -> Object | None:
+    return patiently(lambda: _send_once(client, change, settings, dry_run), settings.webhook_timeout)
+
+
+def _send_once(client: Client, change: Change, settings: Settings, dry_run: bool) -> Object | None:
+    wanted = change.wanted
+    if wanted.body is None:
+        uid = ((change.before or {}).get("metadata") or {}).get("uid")
+        seen = {"uid": uid} if uid else None  # another object of the same name is not the one that was judged
+        return client.delete(wanted.resource, wanted.name, wanted.namespace, preconditions=seen, dry_run=dry_run)
+    body = ownership.body_of(wanted.body)
+    return client.apply(
+        wanted.resource, body, manager=settings.manager, force=settings.force_conflicts, dry_run=dry_run
+    )
+
+
+def _settle(change: Change, answer: Object | None) -> None:
+    """Take over what the server says became of the object."""
+    change.confirmed = True
+    if change.wanted.body is None:
+        change.action = DELETE if answer is not None else ABSENT  # gone meanwhile: not our doing
+        return
+    assert answer is not None
+    change.after = answer
+    change.action = ownership.outcome(change.wanted.body, change.before, answer, change.manager)
+
+
+def patiently(
+    attempt: Callable[[], Answer],
+    timeout: float,
+    *,
+    while_: type[errors.ClusterError] | tuple[type[errors.ClusterError], ...] = errors.WebhookUnavailable,
+    pause: float = PAUSE,
+) -> Answer:
+    """The first answer of *attempt*; an error of *while_* is waited out, at most *timeout* seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return attempt()
+        except while_:
+            if time.monotonic() + pause > end:
+                raise
+        time.sleep(pause)

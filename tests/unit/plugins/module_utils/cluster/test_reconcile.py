@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of reconcile against a client that records what it is asked.
+
+That the answers are what an API server gives is shown on the real cluster: tests/integration/serving_runtime.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, reconcile
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Settings, Wanted
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
+
+THING = Resource("x/v1", "Thing", "things", True)
+SETTINGS = Settings(manager="me")
+Object = dict[str, Any]
+
+
+class Recorder:
+    """Answers from *objects*; *refusals* maps (method, name) to the errors to raise first."""
+
+    def __init__(self, *objects: Object) -> None:
+        self.objects = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in objects}
+        self.refusals: dict[tuple[str, str], list[errors.ClusterError]] = {}
+        self.calls: list[tuple[Any, ...]] = []
+
+    def _refuse(self, method: str, name: str) -> None:
+        waiting = self.refusals.get((method, name))
+        if waiting:
+            raise waiting.pop(0)
+
+    def list(self, resource: Resource, namespace: str | None = None) -> list[Object]:
+        self.calls.append(("list", namespace))
+        self._refuse("list", namespace or "*")
+        return [item for (space, _name), item in self.objects.items() if namespace in (None, space)]
+
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        self.calls.append(("get", namespace, name))
+        return self.objects.get((namespace, name))
+
+    def apply(self, resource: Resource, body: Object, *, manager: str, force: bool, dry_run: bool) -> Object:
+        metadata = body["metadata"]
+        self.calls.append(("apply", metadata["namespace"], metadata["name"], "dry" if dry_run else "real", force))
+        self._refuse("apply", metadata["name"])
+        return live(metadata["name"], metadata["namespace"], body["spec"], manager)
+
+    def delete(
+        self, resource: Resource, name: str, namespace: str, *, preconditions: Object | None, dry_run: bool
+    ) -> Object | None:
+        self.calls.append(("delete", namespace, name, "dry" if dry_run else "real", preconditions))
+        self._refuse("delete", name)
+        return self.objects.get((namespace, name))
+
+    def made(self, *methods: str) -> list[tuple[Any, ...]]:
+        return [call for call in self.calls if call[0] in methods]
+
+
+def live(name: str, namespace: str, spec: Object, manager: str = "me", **metadata: Any) -> Object:
+    fields = {"f:spec": {f"f:{key}": {} for key in spec}}
+    entry = {"manager": manager, "operation": "Apply", "fieldsV1": fields}
+    return {
+        "apiVersion": "x/v1",
+        "kind": "Thing",
+        "metadata": {"name": name, "namespace": namespace, "uid": f"u-{name}", "managedFields": [entry], **metadata},
+        "spec": spec,
+    }
+
+
+def want(name: str, spec: Object | None, namespace: str = "a") -> Wanted:
+    body = {"apiVersion": "x/v1", "kind": "Thing", "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+    return Wanted(THING, name, namespace, body if spec is not None else None)
+
+
+def ensure(recorder: Recorder, *wanted: Wanted, check_mode: bool = False, **settings: Any) -> list[reconcile.Change]:
+    return reconcile.ensure(cast(Client, recorder), wanted, Settings(manager="me", **settings), check_mode=check_mode)
+
+
+def test_unchanged_costs_one_list_and_no_write() -> None:
+    recorder = Recorder(live("x", "a", {"n": 1}), live("y", "a", {"n": 2}))
+    changes = ensure(recorder, want("x", {"n": 1}), want("y", {"n": 2}))
+    assert [(change.action, change.changed, change.confirmed) for change in changes] == [("unchanged", False, True)] * 2
+    assert recorder.calls == [("list", "a")]
+
+
+def test_several_namespaces_are_one_list() -> None:
+    recorder = Recorder(live("x", "a", {"n": 1}), live("x", "b", {"n": 1}))
+    ensure(recorder, want("x", {"n": 1}), want("x", {"n": 1}, "b"))
+    assert recorder.calls == [("list", None)]
+
+
+def test_without_the_right_to_list_all_namespaces_each_is_listed() -> None:
+    recorder = Recorder(live("x", "a", {"n": 1}), live("x", "b", {"n": 1}))
+    recorder.refusals["list", "*"] = [errors.Forbidden("no")]
+    changes = ensure(recorder, want("x", {"n": 1}), want("x", {"n": 1}, "b"))
+    assert [change.action for change in changes] == ["unchanged"] * 2
+    assert sorted(recorder.calls[1:]) == [("list", "a"), ("list", "b")]
+
+
+def test_what_may_not_be_read_is_not_taken_for_absent() -> None:
+    recorder = Recorder()
+    recorder.refusals = {("list", "*"): [errors.Forbidden("no")], ("list", "b"): [errors.Forbidden("b is closed")]}
+    with pytest.raises(errors.Forbidden, match="b is closed"):
+        ensure(recorder, want("x", {}), want("x", {}, "b"))
+    assert not recorder.made("apply")
+
+
+def test_a_single_object_is_read_alone_unless_the_scope_is_asked_for() -> None:
+    recorder = Recorder()
+    ensure(recorder, want("x", {"n": 1}), check_mode=True)
+    reconcile.read(cast(Client, recorder), [want("x", {})], whole=True)
+    assert recorder.made("get", "list") == [("get", "a", "x"), ("list", "a")]
+
+
+def test_results_keep_the_order_of_the_input_and_failures_their_object() -> None:
+    recorder = Recorder(live("c", "a", {"n": 0}))
+    recorder.refusals["apply", "b"] = [errors.Invalid("b is invalid")]
+    names = ["d", "b", "c", "a"]
+    changes = ensure(recorder, *(want(name, {"n": 1}) for name in names))
+    assert [change.wanted.name for change in changes] == names
+    assert [change.action if not change.error else str(change.error) for change in changes] == [
+        "create",
+        "b is invalid",
+        "change",
+        "create",
+    ]
+    assert [change.changed for change in changes] == [True, False, True, True]
+
+
+def test_check_mode_sends_dry_runs_only() -> None:
+    recorder = Recorder(live("y", "a", {"n": 1}), live("z", "a", {"n": 1}))
+    changes = ensure(recorder, want("x", {"n": 1}), want("y", {"n": 2}), want("z", None), check_mode=True)
+    assert [change.action for change in changes] == ["create", "change", "delete"]
+    assert all(change.confirmed for change in changes)
+    assert {call[3] for call in recorder.made("apply", "delete")} == {"dry"}
+
+
+def test_a_forbidden_dry_run_leaves_the_change_unconfirmed() -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "x"] = [errors.Forbidden("no")]
+    (change,) = ensure(recorder, want("x", {"n": 1}), check_mode=True)
+    assert (change.action, change.changed, change.confirmed, change.error) == ("create", True, False, None)
+    assert change.after is not None and change.after["spec"] == {"n": 1}
+
+
+def test_a_real_run_rehearses_one_of_each_body() -> None:
+    recorder = Recorder()
+    client = cast(Client, recorder)
+    wanted = [want(name, {"n": name}, space) for space in "abc" for name in ("x", "y")]
+    changes = reconcile.plan(wanted, reconcile.Live(), SETTINGS)
+    reconcile.rehearse(client, changes, SETTINGS, every=False)
+    assert sorted(call[1:4] for call in recorder.calls) == [("a", "x", "dry"), ("a", "y", "dry")]
+
+
+def test_delete_names_the_very_object_that_was_seen() -> None:
+    recorder = Recorder(live("x", "a", {}))
+    changes = ensure(recorder, want("x", None), want("gone", None))
+    assert [(change.action, change.changed) for change in changes] == [("delete", True), ("absent", False)]
+    assert recorder.made("delete") == [("delete", "a", "x", "real", {"uid": "u-x"})]
+    assert changes[0].diff()["after"] == {}
+
+
+def test_deleted_by_somebody_else_meanwhile() -> None:
+    recorder = Recorder(live("x", "a", {}))
+    changes = reconcile.plan([want("x", None)], live_of(recorder), SETTINGS)
+    recorder.objects.clear()
+    reconcile.carry_out(cast(Client, recorder), changes, SETTINGS)
+    assert (changes[0].action, changes[0].changed) == ("absent", False)
+
+
+def live_of(recorder: Recorder) -> reconcile.Live:
+    found = reconcile.Live()
+    found.add(THING, recorder.objects.values())
+    return found
+
+
+def test_an_object_that_is_being_deleted_is_not_written() -> None:
+    recorder = Recorder(live("x", "a", {}, deletionTimestamp="2026-01-01T00:00:00Z"))
+    (change,) = ensure(recorder, want("x", {"n": 1}))
+    assert "being deleted" in str(change.error)
+    assert not recorder.made("apply")
+
+
+def test_an_apply_that_turns_out_to_change_nothing_is_unchanged() -> None:
+    other = live("x", "a", {"n": 1})
+    other["metadata"]["managedFields"].append({"manager": "o", "operation": "Update", "fieldsV1": {"f:spec": {}}})
+    recorder = Recorder(live("x", "a", {"n": 1}, "me"))
+    changes = reconcile.plan([want("x", {"n": 1})], live_of(recorder), SETTINGS)
+    changes[0].action = "change"
+    reconcile.carry_out(cast(Client, recorder), changes, SETTINGS)
+    assert (changes[0].action, changes[0].changed) == ("unchanged", False)
+
+
+def test_a_webhook_that_does_not_answer_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(reconcile.time, "sleep", slept.append)
+    recorder = Recorder()
+    recorder.refusals["apply", "x"] = [errors.WebhookUnavailable("not yet"), errors.WebhookUnavailable("not yet")]
+    (change,) = ensure(recorder, want("x", {"n": 1}), webhook_timeout=30)
+    assert change.action == "create" and change.error is None and len(slept) == 2
+
+
+def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(reconcile.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(reconcile.time, "sleep", lambda _seconds: None)
+
+    def never() -> None:
+        raise errors.WebhookUnavailable("no endpoints")
+
+    with pytest.raises(errors.WebhookUnavailable):
+        reconcile.patiently(never, 5)
+
+
+def test_no_patience_means_one_try() -> None:
+    tries: list[int] = []
+
+    def once() -> None:
+        tries.append(1)
+        raise errors.WebhookUnavailable("no endpoints")
+
+    with pytest.raises(errors.WebhookUnavailable):
+        reconcile.patiently(once, 0)
+    assert len(tries) == 1
+
+
+def test_force_conflicts_reaches_the_request() -> None:
+    recorder = Recorder()
+    ensure(recorder, want("x", {"n": 1}), force_conflicts=True)
+    assert recorder.made("apply")[0][4] is True
+
+
+def test_diff_speaks_of_the_task_only() -> None:
+    before = live("x", "a", {"n": 1})
+    before["spec"]["foreign"] = True
+    recorder = Recorder(before)
+    (change,) = ensure(recorder, want("x", {"n": 2}))
+    assert (change.diff()["before"]["spec"], change.diff()["after"]["spec"]) == ({"n": 1}, {"n": 2})
