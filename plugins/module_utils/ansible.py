@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, _load_params
 from ansible_collections.kubernetes.core.plugins.module_utils import args_common
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
@@ -38,6 +38,11 @@ class Session:
         self.partial: dict[str, Any] = {}
         self._module = module
         self._client: Client | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options as the task gave them: AnsibleModule turns 1.10 into "1.1" and true into "True" in ``params``."""
+        return {name: value for name, value in _load_params().items() if not name.startswith("_ansible_")}
 
     @property
     def client(self) -> Client:

@@ -46,13 +46,16 @@ def value_at(answer: t.Any, path: str) -> t.Any:
     """Return the value that a path leads to; raise Missing with a sentence where there is none."""
     value = answer
     for step in parse_path(path):
-        if isinstance(value, dict) and isinstance(step, str) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
+        if not _leads_on(value, step):
             raise Missing(f"{path or 'the answer'} is not there (no {step!r} in {shown(value)})")
+        value = value[step]
     return value
+
+
+def _leads_on(value: t.Any, step: str | int) -> bool:
+    if isinstance(step, int):
+        return isinstance(value, list) and -len(value) <= step < len(value)
+    return isinstance(value, dict) and step in value
 
 
 def misfits(answer: t.Any, expectations: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:

@@ -68,7 +68,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """An entry of a V2 server's repository index; state is READY, UNAVAILABLE, LOADING, UNLOADING or '' (not loaded)."""
+    """An entry of a V2 server's repository index; state is READY, UNAVAILABLE, LOADING, UNLOADING or empty."""
 
     name: str
     version: str | None
