@@ -43,7 +43,7 @@ def _verdict(choice: Choice, wish: Wish) -> str:
         return f"{service} asks for {_asks(wish)}; {choice.selected.kind} {choice.selected.name} is the only candidate."
     return (
         f"{service} asks for {_asks(wish)}; {choice.selected.kind} {choice.selected.name} comes before "
-        f"{_name(others[0])}: {_precedence(choice.selected, others[0], wish.format)}."
+        f"{_name(others[0])}: {precedence(choice.selected, others[0], wish.format)}."
         + (f" The order goes on: {', '.join(_name(item) for item in others[1:])}." if others[1:] else "")
     )
 
@@ -80,7 +80,7 @@ def _protocol_asked(wish: Wish) -> str:
     return ", protocol v1 (what KServe asks for where the service names none)"
 
 
-def _precedence(first: Runtime, second: Runtime, format_name: str) -> str:
+def precedence(first: Runtime, second: Runtime, format_name: str) -> str:
     """Say by which rule one candidate comes before another."""
     if first.namespace is not None and second.namespace is None:
         return "runtimes of the namespace come before those of the cluster"
@@ -116,7 +116,7 @@ def tie(choice: Choice) -> str | None:
         return None
     return (
         f"{_name(first)} and {_name(second)} both serve {choice.wish.format} with equal priority; "
-        f"{_precedence(first, second, choice.wish.format)}: set different priorities or name the runtime"
+        f"{precedence(first, second, choice.wish.format)}: set different priorities or name the runtime"
     )
 
 

@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom a new, changed or deleted runtime concerns: KServe chooses again at every reconcile.
+
+Source: pkg/controller/v1beta1/inferenceservice/controller.go (Reconcile, servingRuntimeFunc, disable-auto-update) and
+components/predictor.go (buildPredictorResources: what of a runtime reaches the pods).
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
+    ANNOTATION_DISABLE_AUTO_UPDATE,
+    ANNOTATION_SERVER_TYPE,
+)
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.schema import stored
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
+    mapping,
+    name_of,
+    namespace_of,
+    plain,
+)
+
+Resource = t.Mapping[str, t.Any]
+
+# What of a runtime's spec reaches the pods of every service on it, and of those with several nodes only.
+POD_FIELDS = (
+    "containers",
+    "volumes",
+    "nodeSelector",
+    "affinity",
+    "tolerations",
+    "labels",
+    "annotations",
+    "imagePullSecrets",
+    "schedulerName",
+)
+WORKER_FIELDS = ("workerSpec",)
+
+
+class Runtimes:
+    """Runtimes read once and looked up by namespace, for many services."""
+
+    def __init__(self, runtimes: t.Iterable[Resource], kserve_version: str) -> None:
+        self.version = kserve_version
+        self.cluster: list[Runtime] = []
+        self.by_namespace: dict[str, list[Runtime]] = {}
+        self.resources: dict[tuple[str, str | None, str], Resource] = {}
+        for resource in runtimes:
+            runtime = selection.read_runtime(resource, kserve_version)
+            self.resources[runtime.kind, runtime.namespace, runtime.name] = resource
+            if runtime.namespace is None:
+                self.cluster.append(runtime)
+            else:
+                self.by_namespace.setdefault(runtime.namespace, []).append(runtime)
+
+    def choose(self, service: Resource) -> Choice:
+        """Return the choice for a service among the runtimes of its namespace and the cluster's."""
+        candidates = [*self.by_namespace.get(namespace_of(service), ()), *self.cluster]
+        return selection.choose_among(service, candidates, self.version)
+
+    def resource(self, runtime: Runtime) -> Resource:
+        """Return the object that a runtime was read from."""
+        return self.resources[runtime.kind, runtime.namespace, runtime.name]
+
+
+def moves(
+    services: t.Iterable[Resource],
+    before: t.Iterable[Resource],
+    after: t.Iterable[Resource],
+    kserve_version: str = versions.DEFAULT,
+) -> list[dict[str, t.Any]]:
+    """Return the services whose runtime is another one afterwards, in the order of `services`.
+
+    :returns: [{namespace, name, from, to, reason}]; from and to are {kind, name}, None where there is no runtime.
+    """
+    old, new = Runtimes(before, kserve_version), Runtimes(after, kserve_version)
+    found = []
+    for service in services:
+        if keeps_still(service):
+            continue
+        was, becomes = old.choose(service), new.choose(service)
+        if _ref(was) != _ref(becomes):
+            found.append({**_service(service), "from": _ref(was), "to": _ref(becomes), "reason": _reason(was, becomes)})
+    return found
+
+
+def keeps_still(service: Resource) -> bool:
+    """Say whether KServe leaves a service as it is whatever becomes of its runtime (disable-auto-update and Ready)."""
+    annotations = mapping(mapping(service, "metadata"), "annotations", "metadata")
+    if annotations.get(ANNOTATION_DISABLE_AUTO_UPDATE) != "true":
+        return False
+    conditions = mapping(service, "status").get("conditions") or ()
+    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+
+
+def _service(service: Resource) -> dict[str, str]:
+    return {"namespace": namespace_of(service), "name": name_of(service)}
+
+
+def _ref(choice: Choice) -> dict[str, str] | None:
+    return choice.selected.ref if choice.selected else None
+
+
+def _reason(was: Choice, becomes: Choice) -> str:
+    """Say why the choice is another one."""
+    wish = t.cast(selection.Wish, becomes.wish)
+    if was.selected is None:
+        runtime = t.cast(Runtime, becomes.selected)
+        return f"{runtime.name} serves it; before, no runtime did"
+    against = _against(was.selected, becomes)
+    if becomes.selected is None:
+        return f"{was.selected.name} {against}, and no other runtime serves it"
+    if against is not None:
+        return f"{was.selected.name} {against}"
+    if wish.runtime is not None:
+        return "the runtime of the namespace hides the cluster's of the same name"
+    first = becomes.selected
+    rival = next(item for item in becomes.candidates if _same(item, was.selected))
+    return f"{first.name} comes before {rival.name}: {explaining.precedence(first, rival, wish.format)}"
+
+
+def _same(one: Runtime, other: Runtime) -> bool:
+    return (one.kind, one.namespace, one.name) == (other.kind, other.namespace, other.name)
+
+
+def _against(runtime: Runtime, becomes: Choice) -> str | None:
+    """Say what speaks against the runtime of before, None where it is a candidate still."""
+    for rejected, reason in becomes.rejected:
+        if _same(rejected, runtime):
+            return explaining.why(t.cast(selection.Wish, becomes.wish), rejected, reason)
+    candidates = [*becomes.candidates, *([becomes.selected] if becomes.selected else [])]
+    return None if any(_same(item, runtime) for item in candidates) else "is no longer there"
+
+
+def restarts(
+    services: t.Iterable[Resource],
+    before: t.Iterable[Resource],
+    after: t.Iterable[Resource],
+    kserve_version: str = versions.DEFAULT,
+) -> list[dict[str, t.Any]]:
+    """Return the services that stay on their runtime and whose pods are replaced because it changes.
+
+    :returns: [{namespace, name, runtime, fields}]; runtime is {kind, name}, fields the parts of the runtime's spec
+        that change the pods (`containers`, `nodeSelector`, …) or `server-type` for the annotation.
+    """
+    old, new = Runtimes(before, kserve_version), Runtimes(after, kserve_version)
+    found = []
+    for service in services:
+        if keeps_still(service):
+            continue
+        was, becomes = old.choose(service).selected, new.choose(service).selected
+        if was is None or becomes is None or not _same(was, becomes):
+            continue
+        fields = changed_fields(service, old.resource(was), new.resource(becomes), kserve_version)
+        if fields:
+            found.append({**_service(service), "runtime": becomes.ref, "fields": fields})
+    return found
+
+
+def changed_fields(
+    service: Resource, before: Resource, after: Resource, kserve_version: str = versions.DEFAULT
+) -> list[str]:
+    """Name the parts of a runtime whose change replaces the pods of a service on it."""
+    several_nodes = mapping(mapping(service, "spec"), "predictor", "spec").get("workerSpec") is not None
+    fields = (*POD_FIELDS, *WORKER_FIELDS) if several_nodes else POD_FIELDS
+    old, new = (stored(mapping(plain(item), "spec")) for item in (before, after))
+    changed = [name for name in fields if (old.get(name) or None) != (new.get(name) or None)]
+    if versions.supports(kserve_version, "server_type_annotation") and _server_type(before) != _server_type(after):
+        changed.append("server-type")
+    return changed
+
+
+def _server_type(runtime: Resource) -> t.Any:
+    return mapping(mapping(runtime, "metadata"), "annotations", "metadata").get(ANNOTATION_SERVER_TYPE)
+
+
+def users(
+    services: t.Iterable[Resource],
+    runtime: Resource,
+    runtimes: t.Iterable[Resource],
+    kserve_version: str = versions.DEFAULT,
+) -> list[dict[str, str]]:
+    """Return the services that a runtime serves, or that name it although it refuses them.
+
+    :param runtimes: all runtimes that are there, the one in question included.
+    :returns: [{namespace, name, how}] in the order of `services`; how is `named` or `selected`.
+    """
+    wanted = selection.read_runtime(runtime, kserve_version)
+    index = Runtimes(runtimes, kserve_version)
+    found = []
+    for service in services:
+        how = _use(index.choose(service), wanted)
+        if how is not None:
+            found.append({**_service(service), "how": how})
+    return found
+
+
+def _use(choice: Choice, runtime: Runtime) -> str | None:
+    if choice.wish is None:
+        return None
+    if choice.wish.runtime is None:
+        return "selected" if choice.selected is not None and _same(choice.selected, runtime) else None
+    refused = [item for item, reason in choice.rejected if reason not in ("not_named", "other_namespace")]
+    named = [*refused, *([choice.selected] if choice.selected else [])]
+    return "named" if any(_same(item, runtime) for item in named) else None

@@ -1,0 +1,266 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What admission lets through and what can never work, or does not do what it seems to.
+
+Every check is a generator of Problems over a runtime's spec; :func:`check` runs them all. What admission itself
+refuses is in admission.py.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, schema
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, TRANSFORMER_CONTAINER
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import ERROR, WARNING, Problem
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import mapping, name_of, plain
+
+__all__ = ["ERROR", "WARNING", "Problem", "check", "check_leniently", "check_service"]
+
+PROTOCOLS = frozenset({"v1", "v2", "grpc-v1", "grpc-v2"})
+MODEL_MESH_FIELDS = ("grpcEndpoint", "grpcDataEndpoint", "httpDataEndpoint", "replicas", "storageHelper")
+SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+MAX_DNS_LABEL = 63
+PREDICTOR_SUFFIX = "-predictor"
+
+# An InferenceService as plain as one can be, to see which placeholders work for every service.
+SAMPLE_METADATA = {"name": "example", "namespace": "default"}
+
+# A flag that ends where its value should begin: what remains of --model_name={{.Name}} once Jinja has had it.
+_EMPTY_FLAG = re.compile(r"--?[A-Za-z][\w.-]*=")
+# One brace where KServe wants two: {.Name}.
+_OTHER_PLACEHOLDER = re.compile(r"(?<!\{)\{\s*\.[A-Z]\w*[\w.]*\s*\}(?!\})")
+
+Check = t.Callable[[t.Dict[str, t.Any]], t.Iterator[Problem]]
+
+
+def check(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Return the problems of a runtime that the API server's schema lets through.
+
+    :returns: errors (no kserve-container, placeholders that cannot be parsed) and warnings, in the checks' order.
+    """
+    wanted = plain(runtime)
+    spec = schema.stored(mapping(wanted, "spec"))
+    problems = [problem for rule in _CHECKS for problem in rule(spec)]
+    return [*problems, *images.warnings(wanted)]
+
+
+def check_leniently(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Like :func:`check`, for a runtime that the schema refuses: what can be said is said, the rest left out."""
+    problems: list[Problem] = []
+    spec = runtime.get("spec")
+    if not isinstance(spec, dict):
+        return problems
+    for rule in _CHECKS:
+        try:
+            problems.extend(rule(schema.stored(spec)))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # The rule met the very part that the schema refuses, which is told already.
+            continue
+    return problems
+
+
+def _containers(spec: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    for index, container in enumerate(spec.get("containers") or ()):
+        yield f"spec.containers[{index}]", container
+
+
+def _main_container(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    if spec.get("multiModel") or spec.get("disabled"):
+        return
+    containers = spec.get("containers") or []
+    if not any(container.get("name") == CONTAINER for container in containers):
+        names = ", ".join(str(container.get("name")) for container in containers)
+        found = f"the containers are {names}" if names else "there is no container"
+        yield Problem(ERROR, "spec.containers", f"no container is named {CONTAINER}: {found}", f"name one {CONTAINER}")
+
+
+def _image(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    for path, container in _containers(spec):
+        if not container.get("image"):
+            message = f"container {container.get('name')} has no image; its pods are refused unless the service sets one"
+            yield Problem(WARNING, f"{path}.image", message, "set the image")
+
+
+def _unique_names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    seen: set[str] = set()
+    for path, container in _containers(spec):
+        name = str(container.get("name"))
+        if name in seen:
+            message = f"a second container is named {name}; pods with it are refused"
+            yield Problem(WARNING, f"{path}.name", message, "give each container its own name")
+        seen.add(name)
+
+
+def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    for path, container in _containers(spec):
+        replaced = container.get("name") in (CONTAINER, TRANSFORMER_CONTAINER)
+        for where, text in gotemplate.strings_of(container):
+            if "{{" in text or "}}" in text:
+                yield from _placeholder(f"{path}.{where}", text, replaced)
+    for index, container in enumerate((spec.get("workerSpec") or {}).get("containers") or ()):
+        for where, text in gotemplate.strings_of(container):
+            if "{{" in text:
+                yield from _placeholder(f"spec.workerSpec.containers[{index}].{where}", text, False)
+
+
+def _placeholder(path: str, text: str, replaced: bool) -> t.Iterator[Problem]:
+    if not replaced:
+        message = f"{text!r} stays as it is: KServe replaces placeholders in {CONTAINER} and {TRANSFORMER_CONTAINER} only"
+        yield Problem(WARNING, path, message, "write the value itself")
+        return
+    try:
+        gotemplate.render(text, SAMPLE_METADATA)
+    except gotemplate.TemplateError as error:
+        if error.parsed:
+            yield Problem(WARNING, path, f"the placeholder {text!r} fails for every service: {error}", _FIELDS)
+        else:
+            yield Problem(ERROR, path, f"the placeholder {text!r} cannot be parsed: {error}", _remedy(text))
+    except gotemplate.Unknowable:
+        return
+
+
+_FIELDS = "use a field of the service's metadata, such as {{.Name}}, {{.Namespace}} or {{.Labels.key}}"
+
+
+def _remedy(text: str) -> str:
+    if '"' in text:
+        return "write strings within placeholders in backquotes: {{index .Labels `a/b`}}"
+    if re.search(r"\{\{-?\s*\w", text):
+        return "begin the field with a dot: {{.Name}}"
+    if re.search(r"\.(Labels|Annotations)\.[\w.]*[-/]", text):
+        return "take a key with - or / by index and backquotes: {{index .Labels `a-b`}}"
+    return "close the placeholder, or write {{`{{`}} for the characters themselves"
+
+
+def _eaten_placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    remedy = "keep {{.Name}} from Jinja with !unsafe or {% raw %}"
+    for path, container in _containers(spec):
+        for key in ("command", "args"):
+            words = container.get(key) or ()
+            for index, word in enumerate(words):
+                where = f"{path}.{key}[{index}]"
+                if _EMPTY_FLAG.fullmatch(word):
+                    yield Problem(WARNING, where, f"{word!r} has no value; a placeholder may have got lost", remedy)
+                elif _OTHER_PLACEHOLDER.search(word):
+                    yield Problem(WARNING, where, f"{word!r} is no placeholder of KServe's", "write {{.Name}}")
+
+
+def _formats(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    entries = spec.get("supportedModelFormats") or []
+    if not entries and not spec.get("disabled"):
+        message = "no format is named; no service can run on it"
+        yield Problem(WARNING, "spec.supportedModelFormats", message, "name the formats that the server reads")
+    for index, entry in enumerate(entries):
+        path = f"spec.supportedModelFormats[{index}]"
+        if entry.get("priority") is not None and not entry.get("autoSelect"):
+            message = f"the priority of {entry.get('name')} counts for nothing without autoSelect"
+            yield Problem(WARNING, f"{path}.priority", message, "set autoSelect: true, or leave the priority out")
+        if not entry.get("name"):
+            yield Problem(WARNING, f"{path}.name", "the name is empty; no service can ask for it", "name the format")
+    yield from _first_priorities(entries)
+
+
+def _first_priorities(entries: list[dict[str, t.Any]]) -> t.Iterator[Problem]:
+    """Warn of priorities that KServe does not read: it takes that of the first entry with the name."""
+    first: dict[str, tuple[int, t.Any]] = {}
+    for index, entry in enumerate(entries):
+        name, priority = str(entry.get("name")), entry.get("priority")
+        place, known = first.setdefault(name, (index, priority))
+        if entry.get("autoSelect") and priority != known:
+            message = (
+                f"the priority of {name} is read from its first entry "
+                f"(spec.supportedModelFormats[{place}]: {'none' if known is None else known}), not from this one"
+            )
+            yield Problem(
+                WARNING, f"spec.supportedModelFormats[{index}].priority", message, "give all its entries the same priority"
+            )
+
+
+def _protocols(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    protocols = spec.get("protocolVersions") or []
+    for index, protocol in enumerate(protocols):
+        if protocol not in PROTOCOLS:
+            message = f"{protocol!r} is no protocol that KServe knows (v1, v2, grpc-v1, grpc-v2)"
+            yield Problem(WARNING, f"spec.protocolVersions[{index}]", message, "correct the protocol")
+
+
+def _model_mesh(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    if spec.get("multiModel"):
+        message = "multiModel keeps the runtime from every automatic choice; it is for ModelMesh, not for a single model"
+        yield Problem(WARNING, "spec.multiModel", message, "leave it out unless ModelMesh uses the runtime")
+        return
+    for name in MODEL_MESH_FIELDS:
+        if spec.get(name) is not None:
+            yield Problem(WARNING, f"spec.{name}", f"{name} has an effect with ModelMesh only", "leave it out")
+    if spec.get("builtInAdapter") is not None:
+        yield Problem(WARNING, "spec.builtInAdapter", "builtInAdapter has an effect with ModelMesh only", "leave it out")
+
+
+def _host_ipc(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    if spec.get("hostIPC"):
+        message = "KServe does not hand hostIPC on to the pods"
+        yield Problem(WARNING, "spec.hostIPC", message, "set hostIPC in the service's predictor")
+
+
+def _workers(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    containers = (spec.get("workerSpec") or {}).get("containers") or []
+    if containers and containers[0].get("name") != "worker-container":
+        message = f"the worker's container is named {containers[0].get('name')}; KServe looks for worker-container"
+        yield Problem(WARNING, "spec.workerSpec.containers[0].name", message, "name it worker-container")
+
+
+def _volume_mounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    for path, container in _containers(spec):
+        for index, mount in enumerate(container.get("volumeMounts") or ()):
+            if mount.get("name") not in volumes:
+                message = f"mounts the volume {mount.get('name')}, which the runtime does not have"
+                remedy = "add it to volumes, unless every service brings it"
+                yield Problem(WARNING, f"{path}.volumeMounts[{index}].name", message, remedy)
+
+
+def _unknown_fields(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    known = {name.lower(): name for name in ("autoSelect", *schema.shapes()["runtime"])}
+    for path in schema.unknown(spec):
+        name = path.rpartition(".")[2]
+        hint = known.get(name.replace("_", "").lower())
+        remedy = f"write {hint}" if hint and hint != name else "correct or remove it"
+        yield Problem(WARNING, path, "KServe 0.20's CRD has no such field, and the API server drops it", remedy)
+
+
+_CHECKS: tuple[Check, ...] = (
+    _main_container,
+    _placeholders,
+    _image,
+    _unique_names,
+    _eaten_placeholders,
+    _formats,
+    _protocols,
+    _model_mesh,
+    _host_ipc,
+    _workers,
+    _volume_mounts,
+    _unknown_fields,
+)
+
+
+def check_service(service: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Return the problems of an InferenceService that concern its name.
+
+    Source: inference_service_validation.go (IsvcNameFmt); the Service `<name>-predictor` is a DNS label.
+    """
+    name = name_of(service)
+    problems = []
+    if not SERVICE_NAME.fullmatch(name):
+        message = f"{name!r} is refused: lower case letters, digits and -, beginning with a letter, ending without -"
+        problems.append(Problem(ERROR, "metadata.name", message, "choose another name"))
+    length = len(name) + len(PREDICTOR_SUFFIX)
+    if length > MAX_DNS_LABEL:
+        message = f"the name has {len(name)} characters; with {PREDICTOR_SUFFIX} its Services may have {MAX_DNS_LABEL}"
+        limit = MAX_DNS_LABEL - len(PREDICTOR_SUFFIX)
+        problems.append(Problem(ERROR, "metadata.name", message, f"use {limit} characters or fewer"))
+    return problems
