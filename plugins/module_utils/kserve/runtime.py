@@ -31,7 +31,8 @@ def build(
     :param kind: ServingRuntime or ClusterServingRuntime.
     :param name: metadata.name; a preset brings its own where this is empty.
     :param preset: what `catalogue.preset` returns; the options are laid over it, see `overlay`.
-    :param accelerator: {resources, tolerations, node_selector} to add to the kserve-container and its pod.
+    :param accelerator: {resources, tolerations, node_selector, affinity} to add to the kserve-container and its
+        pod; what the options say themselves wins.
     :param path: the path of the spec in messages, where it is one of many.
     :raises SpecError: one sentence, with the field's path.
     """
@@ -148,6 +149,8 @@ def _accelerate(wanted: dict[str, t.Any], accelerator: t.Mapping[str, t.Any]) ->
     if accelerator.get("node_selector"):
         # what the person wrote in node_selector is more precise than what an accelerator asks for in general
         wanted["nodeSelector"] = {**accelerator["node_selector"], **wanted.get("nodeSelector", {})}
+    if accelerator.get("affinity"):
+        wanted["affinity"] = overlay(accelerator["affinity"], wanted.get("affinity", {}))
 
 
 def _add_unknown(wanted: dict[str, t.Any], additional: t.Mapping[str, t.Any], path: str) -> None:

@@ -82,7 +82,6 @@ def _deep(*fields: Field) -> tuple[Field, ...]:
 
 
 INT32 = 2**31 - 1
-_PORT = {"minimum": 1, "maximum": 65535}
 
 _HTTP_GET = _deep(
     Field("path", "text"),
@@ -131,7 +130,7 @@ _SECURITY_CONTEXT = _deep(
     Field("windowsOptions", "raw"),
 )
 _PORTS = _deep(
-    Field("containerPort", "whole", required=True, **_PORT),
+    Field("containerPort", "whole", required=True, minimum=1, maximum=65535),
     Field("name", "text"),
     Field("protocol", "text", choices=("TCP", "UDP", "SCTP")),
     Field("hostPort", "whole", minimum=0, maximum=65535),
@@ -354,9 +353,9 @@ def split(
         elif key in OPTION_NAMES:
             runtime[key] = value
         else:
-            raise SpecError(
-                _at(path, str(key)), "is no option of a serving runtime" + _hint(str(key), [*own, *OPTION_NAMES])
-            )
+            close = _close(str(key), [*own, *OPTION_NAMES])
+            hint = f"; did you mean {close}?" if close else ""
+            raise SpecError(_at(path, str(key)), f"is no option of a serving runtime{hint}")
     return ours, runtime
 
 
@@ -434,7 +433,7 @@ def _port(field: Field, value: t.Any, path: str) -> int | str:
     # IntOrString: a name must hold a letter, so digits in quotes (Jinja makes them) can only mean the number
     if isinstance(value, str) and not value.isdigit():
         return value
-    return _whole(dataclasses.replace(field, **_PORT), value, path)
+    return _whole(dataclasses.replace(field, minimum=1, maximum=65535), value, path)
 
 
 # The pattern of the CRD's quantities, apimachinery pkg/api/resource
@@ -478,10 +477,7 @@ def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
         known = field.spellings.get(name)
         if known is None:
             if not field.raw_inside:
-                raise SpecError(
-                    _at(path, name),
-                    "is no field of KServe's that this version knows" + _hint(name, field.spellings) + _BEYOND,
-                )
+                raise SpecError(_at(path, name), _unknown(name, field.spellings))
             _refuse_snake(name, field, path)
             if item is not None:
                 result[name] = _raw(_RAW, item, _at(path, name))
@@ -531,7 +527,6 @@ _READERS: dict[str, t.Callable[[Field, t.Any, str], t.Any]] = {
 
 # -- fields beyond the table -------------------------------------------------------------------------------------------
 
-_BEYOND = "; a newer KServe's field goes into additional_spec"
 _NESTED = ("containers", "workerSpec")
 
 
@@ -636,9 +631,17 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _hint(name: str, names: t.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(names), 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+def _close(name: str, names: t.Iterable[str]) -> str | None:
+    """Return the name that was probably meant, in the spelling that the person uses."""
+    alike = sorted(known for known in names if "_" in name or "_" not in known)
+    return next(iter(difflib.get_close_matches(name, alike, 1, 0.6)), None)
+
+
+def _unknown(name: str, names: t.Iterable[str]) -> str:
+    close = _close(name, names)
+    if close:
+        return f"is unknown: did you mean {close}, or is it a newer KServe's field, for additional_spec?"
+    return "is unknown: a newer KServe's field goes into additional_spec"
 
 
 def _either(choices: t.Sequence[str]) -> str:

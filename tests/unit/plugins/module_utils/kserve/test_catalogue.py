@@ -9,7 +9,13 @@ import json
 import typing as t
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import catalogue, images, runtime, spec
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
+    admission,
+    catalogue,
+    images,
+    runtime,
+    spec,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 NAMES = sorted(catalogue.PRESETS)
@@ -46,6 +52,22 @@ def test_every_preset_has_the_one_container_that_kserve_looks_for(name: str) -> 
     assert [one["name"] for one in built["spec"]["containers"]] == ["kserve-container"]
     assert ":" in built["spec"]["containers"][0]["image"]
     assert catalogue.preset(name)["name"] == built["metadata"]["name"]
+
+
+@pytest.mark.parametrize("kind", ["ServingRuntime", "ClusterServingRuntime"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_preset_is_refused(name: str, kind: str) -> None:
+    answer = admission.admit(runtime.build({}, kind=kind, preset=catalogue.preset(name)), [])
+    assert (answer["allowed"], answer["message"], answer["errors"]) == (True, "", [])
+
+
+def test_kserves_own_set_can_be_installed_together() -> None:
+    built = [
+        runtime.build({}, kind="ClusterServingRuntime", preset=catalogue.preset(name))
+        for name in catalogue.OUT_OF_THE_BOX
+    ]
+    for index, one in enumerate(built):
+        assert admission.admit(one, built[:index])["errors"] == []
 
 
 def test_the_seeds_names_and_formats() -> None:

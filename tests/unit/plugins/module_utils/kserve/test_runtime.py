@@ -188,8 +188,10 @@ def test_an_accelerator_is_added_to_what_is_there() -> None:
             "resources": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com/gpu": "1"}},
             "tolerations": [toleration, {"key": "other", "operator": "Exists"}],
             "node_selector": {"pool": "theirs", "gpu": "true"},
+            "affinity": {"nodeAffinity": {"x": []}},
         },
     )
+    assert wanted["spec"]["affinity"] == {"nodeAffinity": {"x": []}}
     assert container(wanted)["resources"] == {
         "requests": {"cpu": "1", "nvidia.com/gpu": "1"},
         "limits": {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"},
