@@ -385,6 +385,16 @@ def read(options: t.Mapping[str, t.Any], path: str = "spec") -> Settings:
     return Settings(spec, metadata, _additional(additional, SPEC, "additional_spec"), given.get("auto_select"))
 
 
+def read_value(field: Field, value: t.Any, path: str) -> t.Any:
+    """Read one value of any table of fields, as strictly as `read` does; raise SpecError with the path."""
+    return _value(field, value, path)
+
+
+def read_raw(value: t.Any, path: str) -> t.Any:
+    """Read JSON that no table describes into plain types; raise SpecError for what YAML made of an unquoted value."""
+    return _raw(_RAW, value, path)
+
+
 # -- reading one value -------------------------------------------------------------------------------------------------
 
 
