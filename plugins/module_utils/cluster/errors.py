@@ -9,6 +9,7 @@ Every error's ``str()`` is one sentence for a job log: the object, what is wrong
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 
@@ -107,6 +108,14 @@ class ServerError(ClusterError):
 _DENIED_PREFIX = "admission webhook "
 _DENIED_INFIX = " denied the request: "
 
+_UNTYPED = re.compile(r"failed to create typed patch object \([^)]*\): \.?(?P<path>[^:]*): (?P<fault>.*)", re.DOTALL)
+# structured-merge-diff's words -> ours
+_FAULTS = {
+    "field not declared in schema": (
+        "the cluster's schema has no such field: correct its name, or update what brings the schema"
+    ),
+}
+
 _BY_STATUS: dict[int, type[ClusterError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -148,6 +157,14 @@ def from_response(status: int, body: bytes, *, action: str, what: str) -> Cluste
             f"{start}: the cluster does not serve this kind: install what brings its CRD, or check the API version.",
             status=status,
         )
+    untyped = _UNTYPED.search(message)
+    if untyped:  # server-side apply says this with status 500, though the object is at fault
+        path, fault = untyped["path"], untyped["fault"].rstrip(".")
+        return Invalid(f"{start}: {path}: {_FAULTS.get(fault, fault)}.", status=status, details={"path": path})
+    if status == 404 and details.get("kind") == "namespaces":
+        return NotFound(f"{start}: the namespace does not exist: create it first.", status=status, details=details)
+    if status == 409 and details.get("causes"):
+        return _conflict(start, details)
     kind = _BY_STATUS.get(status, ServerError)
     remedy = _REMEDY.get(kind)
     return kind(f"{start}: {message.rstrip('.')}{': ' + remedy if remedy else ''}.", status=status, details=details)
@@ -157,6 +174,19 @@ def _denied(start: str, message: str, status: int) -> Denied:
     head, text = message.split(_DENIED_INFIX, 1)
     webhook = head.split(_DENIED_PREFIX, 1)[1].strip('"')
     return Denied(f"{start}: {webhook} refuses it: {text}", webhook=webhook, message=text, status=status)
+
+
+def _conflict(start: str, details: dict[str, Any]) -> Conflict:
+    owners: dict[str, list[str]] = {}
+    for cause in details["causes"]:
+        owners.setdefault(str(cause.get("message", "")), []).append(str(cause.get("field", "")).lstrip("."))
+    told = "; ".join(f"{', '.join(fields)}: {message}" for message, fields in owners.items())
+    return Conflict(
+        f"{start}: other managers set the same fields differently ({told}): "
+        "leave the fields to them, or use force_conflicts to take them over.",
+        status=409,
+        details=details,
+    )
 
 
 def _forbidden(start: str, message: str, details: dict[str, Any]) -> ClusterError:

@@ -26,6 +26,23 @@ NO_ENDPOINTS = (
     'Internal error occurred: failed calling webhook "servingruntime.kserve-webhook-server.validator": no endpoints '
     'available for service "kserve-webhook-server-service"'
 )
+UNKNOWN_FIELD = (
+    "failed to create typed patch object (models/a; serving.kserve.io/v1alpha1, Kind=ServingRuntime): "
+    ".spec.containers[0].imag: field not declared in schema"
+)
+CONFLICT = {
+    "message": 'Apply failed with 1 conflict: conflict with "kubectl-edit" using x/v1: .spec.multiModel',
+    "details": {
+        "causes": [
+            {
+                "reason": "FieldManagerConflict",
+                "message": 'conflict with "kubectl-edit" using x/v1',
+                "field": ".spec.multiModel",
+            }
+        ]
+    },
+}
+NO_NAMESPACE = {"message": 'namespaces "n" not found', "details": {"name": "n", "kind": "namespaces"}}
 
 CASES = [
     (403, status(403, RBAC), errors.Forbidden, "grant the right"),
@@ -36,6 +53,9 @@ CASES = [
     (404, status(404, 'servingruntimes.serving.kserve.io "a" not found'), errors.NotFound, "check the name"),
     (404, b"404 page not found\n", errors.ApiMissing, "does not serve"),
     (409, status(409, 'Apply failed with 1 conflict: conflict with "k"'), errors.Conflict, "force_conflicts"),
+    (409, status(409, **CONFLICT), errors.Conflict, 'spec.multiModel: conflict with "kubectl-edit"'),
+    (500, status(500, UNKNOWN_FIELD), errors.Invalid, "spec.containers[0].imag: the cluster's schema has no such"),
+    (404, status(404, **NO_NAMESPACE), errors.NotFound, "the namespace does not exist: create it first"),
     (410, status(410, "too old resource version"), errors.Expired, "try again"),
     (422, status(422, "spec.containers: Required value"), errors.Invalid, "spec.containers"),
     (500, b"", errors.ServerError, "HTTP 500"),
