@@ -167,6 +167,11 @@ class Podman(Engine):
         with suppress(CommandError):
             self.ask("image", "prune", "--force")
 
+    def remove_container(self, name: str) -> None:
+        """Remove a container without the ten seconds that podman leaves it to stop by itself."""
+        with suppress(CommandError):
+            self.ask("rm", "--force", "--volumes", "--time", "0", name, timeout=120)
+
     def clean(self, cluster: str) -> None:
         """Remove what kind leaves of a cluster beside its containers: volumes that nothing uses, then the network."""
         with suppress(CommandError):

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .archive import ImageConfig, write_image, write_layer
@@ -23,7 +22,23 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 VENV = "/opt/venv"
 MLSERVER_HOME = "/opt/mlserver"
 TRITON_HOME = "/opt/tritonserver"
+# Debian's Python finds packages here by itself: Triton's python backend passes no PYTHONPATH on.
+DIST_PACKAGES = "/usr/local/lib/python3.11/dist-packages"
+PIP_FLAGS = "--no-deps --require-hashes --only-binary :all:"
 CONTROLLER_USER = "65532:65532"
+
+INSTALL_MLSERVER = f"""
+python3 -m venv {VENV}
+{VENV}/bin/pip install {PIP_FLAGS} --requirement "/locks/$LOCK"
+mkdir -m 1777 {MLSERVER_HOME}
+"""
+
+INSTALL_TRITON = f"""
+python3 -m venv /tmp/venv
+mkdir -p {TRITON_HOME} {DIST_PACKAGES} /tmp/wheel
+/tmp/venv/bin/pip install {PIP_FLAGS} --target {DIST_PACKAGES} --requirement "/locks/$LOCK"
+/tmp/venv/bin/pip download {PIP_FLAGS} --dest /tmp/wheel --requirement /locks/triton-server.txt
+"""
 
 # Any user may run the servers: what they write beside their working folder goes where everyone may write.
 MLSERVER_CONFIG = ImageConfig(
@@ -35,7 +50,7 @@ MLSERVER_CONFIG = ImageConfig(
 
 TRITON_CONFIG = ImageConfig(
     cmd=("tritonserver", "--model-repository=/mnt/models"),
-    env={"PATH": f"{TRITON_HOME}/bin:{PATH}", "PYTHONPATH": f"{TRITON_HOME}/python", "HOME": "/tmp"},
+    env={"PATH": f"{TRITON_HOME}/bin:{PATH}", "HOME": "/tmp"},
     user="1000",
     workdir=TRITON_HOME,
 )
@@ -58,19 +73,27 @@ class ServerImage:
         reference: the image's name in the cluster.
         lock: the file of pinned, hashed requirements below images/.
         config: what the image runs.
+        install: the script that installs it into a Debian with Python.
+        paths: what the script leaves, and the image keeps.
     """
 
     name: str
     reference: str
     lock: str
     config: ImageConfig
+    install: str
+    paths: tuple[str, ...]
 
 
-MLSERVER = ServerImage("mlserver", MLSERVER_IMAGE, "mlserver.txt", MLSERVER_CONFIG)
-MLSERVER_EXTRA = ServerImage(
-    "mlserver-extra", f"{IMAGE_PREFIX}/mlserver-extra:1.7.1", "mlserver-extra.txt", MLSERVER_CONFIG
+MLSERVER = ServerImage(
+    "mlserver", MLSERVER_IMAGE, "mlserver.txt", MLSERVER_CONFIG, INSTALL_MLSERVER, (VENV, MLSERVER_HOME)
 )
-TRITON = ServerImage("triton", TRITON_IMAGE, "triton.txt", TRITON_CONFIG)
+MLSERVER_EXTRA = replace(
+    MLSERVER, name="mlserver-extra", reference=f"{IMAGE_PREFIX}/mlserver-extra:1.7.1", lock="mlserver-extra.txt"
+)
+TRITON = ServerImage(
+    "triton", TRITON_IMAGE, "triton.txt", TRITON_CONFIG, INSTALL_TRITON, (TRITON_HOME, DIST_PACKAGES)
+)
 
 
 class ImageBuilder:
@@ -91,48 +114,33 @@ class ImageBuilder:
         if not lock.is_file():
             raise ClusterError(f"the image {image.name} has no requirements file {lock}")
         base = debian_root(self.cache, self.steps, "server", SERVER_PACKAGES)
-        extra = (LOCKS / "triton-server.txt", TRITON_WRAPPER) if image is TRITON else ()
-        key = content_key(base.parent.name, lock, image.reference, image.config.document(()).decode(), *extra)
-        fill = self._fill_triton if image is TRITON else self._fill_mlserver
+        is_triton = image is TRITON
+        more = (LOCKS / "triton-server.txt", TRITON_WRAPPER, _TRITON_LAYOUT) if is_triton else ()
+        config = image.config.document(()).decode()
+        key = content_key(base.parent.name, lock, image.reference, config, image.install, image.paths, *more)
 
         def build(scratch: Path) -> None:
             with self.steps.step(f"make the image {image.reference}", f"image-{image.name}") as step:
                 root = scratch / "root"
                 unpack(step, base, root)
-                opt = fill(step, root, lock)
-                pack(step, root, scratch / "layer.tar", *opt)
+                self._install(step, root, image)
+                if is_triton:
+                    _lay_out_triton(root)
+                pack(step, root, scratch / "layer.tar", *image.paths)
                 write_image(scratch / "image.tar", image.reference, [base, scratch / "layer.tar"], image.config)
                 remove_tree(root)
                 (scratch / "layer.tar").unlink()
 
         return self.cache.artefact(f"image-{image.name}", key, build) / "image.tar"
 
-    def _pip(self, step: Step, root: Path, script: str) -> None:
-        """Run a script in the root that has pip, the lock files in /locks and a shared download cache."""
+    def _install(self, step: Step, root: Path, image: ServerImage) -> None:
+        """Run the image's script in the root: the lock files are in /locks, downloads are kept in the cache."""
         downloads = self.cache.root / "pip"
         downloads.mkdir(parents=True, exist_ok=True)
         binds = {"/locks": LOCKS, "/pip-cache": downloads}
         if (certificates := Path("/etc/ssl/certs")).is_dir():
             binds["/etc/ssl/certs"] = certificates
-        in_root(step, root, script, binds=binds, env={"PIP_CACHE_DIR": "/pip-cache"})
-
-    def _fill_mlserver(self, step: Step, root: Path, lock: Path) -> Sequence[str]:
-        install = f"{VENV}/bin/pip install --no-deps --require-hashes --only-binary :all: --requirement /locks/{lock.name}"
-        self._pip(step, root, f"python3 -m venv {VENV}\n{install}\nmkdir -m 1777 {MLSERVER_HOME}")
-        return VENV, MLSERVER_HOME
-
-    def _fill_triton(self, step: Step, root: Path, lock: Path) -> Sequence[str]:
-        pip = "/tmp/venv/bin/pip"
-        flags = "--no-deps --require-hashes --only-binary :all:"
-        script = (
-            f"python3 -m venv /tmp/venv\nmkdir -p {TRITON_HOME} /tmp/wheel\n"
-            f"{pip} install {flags} --target {TRITON_HOME}/python --requirement /locks/{lock.name}\n"
-            f"{pip} download {flags} --dest /tmp/wheel --requirement /locks/triton-server.txt"
-        )
-        self._pip(step, root, script)
-        (wheel,) = (root / "tmp/wheel").glob("*.whl")
-        _lay_out_triton(wheel, root / TRITON_HOME.lstrip("/"))
-        return (TRITON_HOME,)
+        in_root(step, root, image.install, binds=binds, env={"PIP_CACHE_DIR": "/pip-cache", "LOCK": image.lock})
 
     def controller(self, version: str) -> Path:
         """The archive of KServe's controller image."""
@@ -159,8 +167,10 @@ _TRITON_LAYOUT = {
 }
 
 
-def _lay_out_triton(wheel: Path, home: Path) -> None:
-    """Take the server, its python backend and its libraries out of the wheel."""
+def _lay_out_triton(root: Path) -> None:
+    """Take the server, its python backend and its libraries out of the downloaded wheel."""
+    (wheel,) = (root / "tmp/wheel").glob("*.whl")
+    home = root / TRITON_HOME.lstrip("/")
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             source = next((prefix for prefix in _TRITON_LAYOUT if name.startswith(prefix)), None)
