@@ -96,7 +96,6 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import admission as rules
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError

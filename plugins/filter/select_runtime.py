@@ -113,7 +113,6 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import selection, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 

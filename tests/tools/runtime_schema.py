@@ -24,15 +24,15 @@ HEADER = '''# Copyright: (c) 2026, modelserving.kserve contributors
 """The schema of ServingRuntimeSpec in KServe's full CRD (v0.20.0), a shape a paragraph, a field a line.
 
 Written by tests/tools/runtime_schema.py; read by schema.py. A type is a scalar, a shape's name, [T] for a list or {T}
-for a map; `!` marks a required field, `=` a default (JSON), `>=` a minimum, `@` the keys that make a list's items unique
-(`@` alone: the items themselves).
+for a map; `!` marks a required field, `=` a default (JSON), `>=` a minimum, `@` the keys by which a list's items are
+unique (`@` alone: the items themselves).
 """
 
 from __future__ import annotations
 
 SHAPES = """
 '''
-QUANTITY_PATTERN = "Ki"
+QUANTITY_PATTERN = "[KMGTPE]i"
 
 
 class Writer:

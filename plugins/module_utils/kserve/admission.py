@@ -4,20 +4,23 @@
 
 """What happens to a runtime at admission: the API server's schema, then KServe's validating webhooks.
 
-Source: pkg/webhook/admission/servingruntime/servingruntime_webhook.go, pkg/utils/utils.go (HasUnknownGpuResourceType,
-IsValidCustomGPUArray), pkg/validation (ValidateBlockedEnvVars), all of v0.20.0.
+The parts are in metadata.py and schema.py (the API server), webhook.py (KServe) and checks.py (what both let through).
 """
 
 from __future__ import annotations
 
-import json
 import typing as t
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import checks, metadata, schema, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
+    checks,
+    metadata,
+    schema,
+    versions,
+    webhook,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
-    CONTAINER,
     SERVING_RUNTIME,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import (
@@ -26,39 +29,9 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problem
     Problem,
     sentences,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Format, read_format
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
-    mapping,
-    name_of,
-    namespace_of,
-    plain,
-)
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import name_of, plain
 
-WORKER_CONTAINER = "worker-container"
-GPU_TYPES_ANNOTATION = "serving.kserve.io/gpu-resource-types"
-GPU_TYPES = ("nvidia.com/gpu", "amd.com/gpu", "intel.com/gpu", "habana.ai/gaudi")
-BASIC_RESOURCES = frozenset({"cpu", "memory", "storage", "ephemeral-storage"})
-BLOCKED_ENV = frozenset({"PYTHONPATH"})
-PARALLEL_SIZE_ENV = ("PIPELINE_PARALLEL_SIZE", "TENSOR_PARALLEL_SIZE")
-PARALLEL_SIZES = (("pipelineParallelSize", "PipelineParallelSize"), ("tensorParallelSize", "TensorParallelSize"))
-PANIC = "panic: runtime error: index out of range [0] with length 0 [recovered]"
-
-# The words of the two webhooks, by kind.
-_INSIDE = {
-    SERVING_RUNTIME[1]: "different priorities assigned for the model format {format} under the servingruntime {name}",
-    CLUSTER_SERVING_RUNTIME[1]: (
-        "different priorities assigned for the model format {format} under the clusterservingruntime {name}"
-    ),
-}
-_AMONG = {
-    SERVING_RUNTIME[1]: (
-        "same priority assigned for the model format {format} in the servingruntimes {other} and {name}"
-        " in namespace {namespace}"
-    ),
-    CLUSTER_SERVING_RUNTIME[1]: (
-        "same priority assigned for the model format {format} in the clusterservingruntimes {other} and {name}"
-    ),
-}
+KINDS = (SERVING_RUNTIME[1], CLUSTER_SERVING_RUNTIME[1])
 
 # For each refusal of the webhook, recognized by a part of its text: where it lies and what to do about it.
 _REMEDIES: tuple[tuple[str, str, str], ...] = (
@@ -67,8 +40,8 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
     ("removing workerSpec", "spec.workerSpec", "keep the workerSpec, or delete the runtime and create it anew"),
     ("multiple containers", "spec.workerSpec.containers", "keep one container"),
     ("PARALLEL_SIZE in env", "spec.containers", "set the size in workerSpec instead"),
-    ("unknown GPU", "spec", f"name the resource in the annotation {GPU_TYPES_ANNOTATION} of the spec"),
-    ("invalid GPU format", f"spec.annotations.{GPU_TYPES_ANNOTATION}", 'write it like ["example.com/gpu"]'),
+    ("unknown GPU", "spec", f"name the resource in the annotation {webhook.GPU_TYPES_ANNOTATION} of the spec"),
+    ("invalid GPU format", f"spec.annotations.{webhook.GPU_TYPES_ANNOTATION}", 'write it like ["example.com/gpu"]'),
     ("ParallelSize cannot", "spec.workerSpec", "use 1 or more"),
     ("security reasons", "spec.containers", "set the path in the image"),
     ("panic:", "spec.workerSpec.containers", "give the workerSpec one container; KServe's webhook fails on none"),
@@ -92,15 +65,23 @@ def admit(
     wanted = plain(runtime)
     require_runtime(wanted)
     refused = _refused_by_schema(wanted)
-    message = refused[0] if refused else webhook(wanted, existing, kserve_version)
-    denials = [_schema_problem(text) for text in refused] or ([_denial(message)] if message else [])
-    problems = [*denials, *checks.check(wanted)] if not refused else [*denials, *checks.check_leniently(wanted)]
+    if refused:
+        message = _aggregate([text for violation in refused for text in violation.texts])
+        problems = [*map(_schema_problem, refused), *checks.check_leniently(wanted)]
+    else:
+        message = webhook.refusal(wanted, existing, kserve_version)
+        problems = [*([_denial(message)] if message else []), *checks.check(wanted)]
     return {
         "allowed": not message,
         "message": message,
         "errors": _distinct(sentences(problems, ERROR)),
         "warnings": _distinct(sentences(problems, WARNING)),
     }
+
+
+def _aggregate(texts: list[str]) -> str:
+    """Join what the API server says, as it does."""
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def _distinct(items: t.Iterable[str]) -> list[str]:
@@ -111,213 +92,27 @@ def require_runtime(runtime: t.Any, what: str = "the runtime") -> None:
     """Raise SpecError for something that is neither a ServingRuntime nor a ClusterServingRuntime."""
     if not isinstance(runtime, t.Mapping):
         raise SpecError("", f"{what} must be a ServingRuntime or a ClusterServingRuntime, not {type(runtime).__name__}")
-    if runtime.get("kind") not in _INSIDE:
+    if runtime.get("kind") not in KINDS:
         kind = runtime.get("kind") or "without kind"
         raise SpecError("kind", f"{what} must be a ServingRuntime or a ClusterServingRuntime, not {kind}")
 
 
-def _refused_by_schema(runtime: dict[str, t.Any]) -> list[str]:
-    problems = [violation.text for violation in metadata.violations(runtime)]
+def _refused_by_schema(runtime: dict[str, t.Any]) -> list[schema.Violation]:
+    violations = metadata.violations(runtime)
     spec = runtime.get("spec")
     if spec is not None:
-        checked = schema.stored(spec) if isinstance(spec, dict) else spec
-        problems.extend(violation.text for violation in schema.violations(checked))
-    return problems
+        violations.extend(schema.violations(schema.stored(spec) if isinstance(spec, dict) else spec))
+    return violations
 
 
-def _schema_problem(text: str) -> Problem:
-    path, _, message = text.partition(": ")
-    return Problem(ERROR, path, message[0].lower() + message[1:], "the API server refuses it")
+def _schema_problem(violation: schema.Violation) -> Problem:
+    message = violation.text.removeprefix(f"{violation.path}: ")
+    return Problem(ERROR, violation.path, f"the API server refuses it: {message}")
 
 
 def _denial(message: str) -> Problem:
     path, remedy = next(((path, remedy) for part, path, remedy in _REMEDIES if part in message), ("spec", ""))
     return Problem(ERROR, path, f"KServe's webhook refuses it: {message}", remedy)
-
-
-def webhook(
-    runtime: t.Mapping[str, t.Any],
-    existing: t.Iterable[t.Mapping[str, t.Any]] = (),
-    kserve_version: str = versions.DEFAULT,
-) -> str:
-    """Return the words with which KServe's webhook refuses a runtime that passed the schema, '' where it admits it.
-
-    Where several existing runtimes stand against it, the first by name is told; KServe itself names any of them.
-    """
-    wanted = plain(runtime)
-    spec = schema.stored(mapping(wanted, "spec"))
-    unreadable = schema.unreadable(spec)
-    if unreadable is not None:
-        return unreadable.text
-    if spec.get("disabled"):
-        return ""
-    others = in_scope(wanted, existing)
-    return (
-        _priorities(wanted, spec, others)
-        or _several_nodes(wanted, spec, others)
-        or (_blocked_env(wanted, spec) if versions.supports(kserve_version, "blocked_env") else "")
-    )
-
-
-def in_scope(
-    runtime: t.Mapping[str, t.Any], existing: t.Iterable[t.Mapping[str, t.Any]]
-) -> list[tuple[str, dict[str, t.Any]]]:
-    """Return name and spec of the existing runtimes that the webhook compares with, by name."""
-    scope = _scope(runtime)
-    found = []
-    for item in existing:
-        other = plain(item)
-        if not isinstance(other, dict) or not other.get("kind"):
-            raise SpecError("", "an existing runtime must be an object with its kind")
-        if _scope(other) == scope:
-            found.append((name_of(other), mapping(other, "spec")))
-    return sorted(found, key=lambda pair: pair[0])
-
-
-def _scope(runtime: t.Mapping[str, t.Any]) -> tuple[str, str]:
-    kind = str(runtime["kind"])
-    return kind, namespace_of(runtime) if kind == SERVING_RUNTIME[1] else ""
-
-
-def _priorities(runtime: dict[str, t.Any], spec: dict[str, t.Any], others: list[tuple[str, dict[str, t.Any]]]) -> str:
-    """Compare with every other runtime; the check of the runtime against itself sits inside that loop."""
-    name, kind = name_of(runtime), runtime["kind"]
-    for other_name, other_spec in others:
-        inside = _differing_format(spec)
-        if inside is not None:
-            return _INSIDE[kind].format(format=inside, name=name)
-        same = None if other_name == name else _format_of_same_priority(spec, other_spec)
-        if same is not None:
-            return _AMONG[kind].format(format=same, other=other_name, name=name, namespace=namespace_of(runtime))
-    return ""
-
-
-def _automatic(spec: t.Mapping[str, t.Any]) -> list[Format]:
-    entries = (read_format(item) for item in spec.get("supportedModelFormats") or ())
-    return [entry for entry in entries if entry.auto_select]
-
-
-def _differing_format(spec: dict[str, t.Any]) -> str | None:
-    """Name the format that has different priorities in one runtime; the first entry sets what others must equal."""
-    priorities: dict[str, int | None] = {}
-    for entry in _automatic(spec):
-        first = priorities.setdefault(entry.name, entry.priority)
-        if first is not None and entry.priority is not None and first != entry.priority:
-            return entry.name
-    return None
-
-
-def _format_of_same_priority(spec: dict[str, t.Any], other: dict[str, t.Any]) -> str | None:
-    if bool(spec.get("multiModel")) != bool(other.get("multiModel")) or other.get("disabled"):
-        return None
-    if not set(spec.get("protocolVersions") or ()) & set(other.get("protocolVersions") or ()):
-        return None
-    for theirs in _automatic(other):
-        for ours in _automatic(spec):
-            if _same_format(theirs, ours) and ours.priority is not None and ours.priority == theirs.priority:
-                return ours.name
-    return None
-
-
-def _same_format(one: Format, other: Format) -> bool:
-    return fold(one.name) == fold(other.name) and one.version == other.version
-
-
-def fold(name: str) -> str:
-    """Return a name as Go's strings.EqualFold compares it: simple folding, one character for one."""
-    return "".join(folded if len(folded := char.casefold()) == 1 else char.lower() for char in name)
-
-
-def _several_nodes(runtime: dict[str, t.Any], spec: dict[str, t.Any], others: list[tuple[str, dict[str, t.Any]]]) -> str:
-    old = next((other for name, other in others if name == name_of(runtime)), {})
-    fault = _worker_spec_fault(spec, old)
-    if not fault or fault == PANIC:
-        return fault
-    return f"the {runtime['kind']} {name_of(runtime)} is invalid: {fault}"
-
-
-def _worker_spec_fault(spec: dict[str, t.Any], old: dict[str, t.Any]) -> str:
-    """Return what validateMultiNodeSpec says, '' where it is content."""
-    worker = spec.get("workerSpec")
-    if worker is None:
-        removed = old.get("workerSpec") is not None
-        return "removing workerSpec where it already exists is not allowed" if removed else ""
-    containers = worker.get("containers") or []
-    if len(containers) > 1:
-        return "setting multiple containers in workerSpec is not allowed"
-    annotations = spec.get("annotations") or {}
-    for container in spec.get("containers") or ():
-        if container["name"] == CONTAINER and (fault := _head_fault(container, annotations)):
-            return fault
-    if not containers:
-        return PANIC
-    if containers[0]["name"] == WORKER_CONTAINER and (fault := _gpu_fault(containers[0], annotations)):
-        return fault
-    return _size_fault(worker)
-
-
-def _head_fault(container: dict[str, t.Any], annotations: dict[str, str]) -> str:
-    env = {item["name"] for item in container.get("env") or ()}
-    for name in PARALLEL_SIZE_ENV:
-        if name in env:
-            return f"setting {name} in environment variables is not allowed"
-    return _gpu_fault(container, annotations)
-
-
-def _gpu_fault(container: dict[str, t.Any], annotations: dict[str, str]) -> str:
-    written = annotations.get(GPU_TYPES_ANNOTATION, "")
-    custom = _custom_gpu_types(written) if written else ()
-    if custom is None:
-        return f"invalid GPU format({written}) for {GPU_TYPES_ANNOTATION} annotation: must be a valid JSON array"
-    resources = container.get("resources") or {}
-    asked = {*(resources.get("limits") or ()), *(resources.get("requests") or ())}
-    if asked - BASIC_RESOURCES - {*GPU_TYPES, *custom}:
-        return f"unknown GPU resource type in a container({container['name']})"
-    return ""
-
-
-def _custom_gpu_types(written: str) -> list[str] | None:
-    """Read the annotation; None where it is no JSON list of at least one non-empty string."""
-    try:
-        names = json.loads(written)
-    except ValueError:
-        return None
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        return None
-    return names
-
-
-def _size_fault(worker: dict[str, t.Any]) -> str:
-    for field, word in PARALLEL_SIZES:
-        size = worker.get(field)
-        if size is not None and size < 1:
-            return f"the WorkerSpec.{word} cannot be less than 1({int(size)})"
-    return ""
-
-
-def _blocked_env(runtime: dict[str, t.Any], spec: dict[str, t.Any]) -> str:
-    workers = (spec.get("workerSpec") or {}).get("containers") or []
-    for container in [*(spec.get("containers") or []), *workers]:
-        for item in container.get("env") or ():
-            if item["name"] in BLOCKED_ENV:
-                fault = f"setting {item['name']} in container {quoted(container['name'])} is not allowed"
-                shown = quoted(name_of(runtime))
-                return f"the {runtime['kind']} {shown} is invalid: {fault} for security reasons"
-    return ""
-
-
-def quoted(text: str) -> str:
-    """Quote text as Go's %q does."""
-    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b"}
-    escapes.update({"\f": "\\f", "\v": "\\v"})
-    return '"' + "".join(escapes.get(char) or _printable(char) for char in text) + '"'
-
-
-def _printable(char: str) -> str:
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def check_together(
@@ -340,4 +135,4 @@ def check_together(
 
 
 def _identity(runtime: t.Mapping[str, t.Any]) -> tuple[str, str, str]:
-    return (*_scope(runtime), name_of(runtime))
+    return (*webhook.scope_of(runtime), name_of(runtime))

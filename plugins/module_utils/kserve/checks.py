@@ -34,7 +34,7 @@ _EMPTY_FLAG = re.compile(r"--?[A-Za-z][\w.-]*=")
 # One brace where KServe wants two: {.Name}.
 _OTHER_PLACEHOLDER = re.compile(r"(?<!\{)\{\s*\.[A-Z]\w*[\w.]*\s*\}(?!\})")
 
-Check = t.Callable[[t.Dict[str, t.Any]], t.Iterator[Problem]]
+Check = t.Callable[[dict[str, t.Any]], t.Iterator[Problem]]
 
 
 def check(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
@@ -81,7 +81,7 @@ def _main_container(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
 def _image(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
     for path, container in _containers(spec):
         if not container.get("image"):
-            message = f"container {container.get('name')} has no image; its pods are refused unless the service sets one"
+            message = f"container {container.get('name')} has no image: its pods are refused unless services set one"
             yield Problem(WARNING, f"{path}.image", message, "set the image")
 
 
@@ -109,7 +109,8 @@ def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
 
 def _placeholder(path: str, text: str, replaced: bool) -> t.Iterator[Problem]:
     if not replaced:
-        message = f"{text!r} stays as it is: KServe replaces placeholders in {CONTAINER} and {TRANSFORMER_CONTAINER} only"
+        where = f"{CONTAINER} and {TRANSFORMER_CONTAINER}"
+        message = f"{text!r} stays as it is: KServe replaces placeholders in {where} only"
         yield Problem(WARNING, path, message, "write the value itself")
         return
     try:
@@ -175,9 +176,8 @@ def _first_priorities(entries: list[dict[str, t.Any]]) -> t.Iterator[Problem]:
                 f"the priority of {name} is read from its first entry "
                 f"(spec.supportedModelFormats[{place}]: {'none' if known is None else known}), not from this one"
             )
-            yield Problem(
-                WARNING, f"spec.supportedModelFormats[{index}].priority", message, "give all its entries the same priority"
-            )
+            path = f"spec.supportedModelFormats[{index}].priority"
+            yield Problem(WARNING, path, message, "give all its entries the same priority")
 
 
 def _protocols(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
@@ -190,14 +190,16 @@ def _protocols(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
 
 def _model_mesh(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
     if spec.get("multiModel"):
-        message = "multiModel keeps the runtime from every automatic choice; it is for ModelMesh, not for a single model"
+        message = "multiModel keeps the runtime from every automatic choice: it is for ModelMesh"
         yield Problem(WARNING, "spec.multiModel", message, "leave it out unless ModelMesh uses the runtime")
         return
     for name in MODEL_MESH_FIELDS:
         if spec.get(name) is not None:
             yield Problem(WARNING, f"spec.{name}", f"{name} has an effect with ModelMesh only", "leave it out")
     if spec.get("builtInAdapter") is not None:
-        yield Problem(WARNING, "spec.builtInAdapter", "builtInAdapter has an effect with ModelMesh only", "leave it out")
+        yield Problem(
+            WARNING, "spec.builtInAdapter", "builtInAdapter has an effect with ModelMesh only", "leave it out"
+        )
 
 
 def _host_ipc(spec: dict[str, t.Any]) -> t.Iterator[Problem]:

@@ -70,7 +70,10 @@ def is_model_mesh(service: t.Mapping[str, t.Any]) -> bool:
 
 
 def default_service(
-    service: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT, *, default_deployment_mode: str | None = None
+    service: t.Mapping[str, t.Any],
+    kserve_version: str = versions.DEFAULT,
+    *,
+    default_deployment_mode: str | None = None,
 ) -> dict[str, t.Any]:
     """Return the InferenceService as KServe's mutating webhook stores it (a copy; the argument is left as it is).
 

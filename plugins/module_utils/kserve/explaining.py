@@ -106,7 +106,7 @@ def _or_none(priority: int | None) -> str:
 
 
 def tie(choice: Choice) -> str | None:
-    """Say that a choice hangs on age or name alone, so that the next runtime that is installed may take it; else None."""
+    """Say that a choice hangs on protocol, age or name, so that the next installed runtime may take it; else None."""
     if choice.wish is None or len(choice.candidates) < 2 or choice.wish.runtime is not None:
         return None
     first, second = choice.candidates[:2]

@@ -21,9 +21,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.templat
 __all__ = ["TemplateError", "Unknowable", "go_json", "parse_text", "render", "strings_of"]
 
 # What Go's encoding/json writes differently from Python's.
-_GO_ESCAPES = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
+_GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
 def go_json(value: t.Any) -> str:

@@ -48,86 +48,89 @@ def violations(resource: t.Mapping[str, t.Any]) -> list[Violation]:
 
     :raises SpecError: where metadata is no mapping.
     """
-    return list(_violations(mapping(resource, "metadata")))
+    return list(_violations(mapping(resource, "metadata"), str(resource.get("kind"))))
 
 
-def _violations(metadata: dict[str, t.Any]) -> t.Iterator[Violation]:
-    yield from _name(metadata)
-    for field, check in (("labels", _label), ("annotations", _annotation)):
+def _violations(metadata: dict[str, t.Any], kind: str) -> t.Iterator[Violation]:
+    undecodable = next(_undecodable(metadata), None)
+    if undecodable is not None:
+        field, value, wanted = undecodable
+        text = f"json: cannot unmarshal {_GO_WORDS[json_type(value)]} into Go struct field ObjectMeta.{field}"
+        yield Violation(
+            f"metadata.{field}", f'{kind} in version "v1alpha1" cannot be handled as a {kind}: {text} {wanted}'
+        )
+        return
+    yield from _name(metadata.get("name"), metadata.get("generateName"))
+    for key, value in (metadata.get("labels") or {}).items():
+        faults = [(key, text) for text in key_faults(key)] + [(value, text) for text in value_faults(value or "")]
+        yield from (_invalid("metadata.labels", shown, text) for shown, text in faults)
+    for key in metadata.get("annotations") or {}:
+        yield from (_invalid("metadata.annotations", key, text) for text in key_faults(key.lower()))
+    yield from _size(metadata.get("annotations") or {})
+
+
+_GO_WORDS = {"integer": "number", "number": "number", "boolean": "bool", "array": "array", "object": "object"}
+_GO_WORDS["string"] = "string"
+
+
+def _undecodable(metadata: dict[str, t.Any]) -> t.Iterator[tuple[str, t.Any, str]]:
+    """Yield the fields that the API server cannot read at all, with what it wants instead."""
+    for field in ("annotations", "labels"):
         entries = metadata.get(field)
-        if entries is None:
-            continue
-        path = f"metadata.{field}"
-        if not isinstance(entries, dict):
-            yield _undecodable(path, entries, "a mapping")
-            continue
-        for key, value in entries.items():
-            yield from check(path, key, value)
-    yield from _size(metadata.get("annotations"))
+        if entries is not None and not isinstance(entries, dict):
+            yield field, entries, "of type map[string]string"
+        elif entries is not None:
+            wrong = (value for value in entries.values() if value is not None and not isinstance(value, str))
+            yield from ((field, value, "of type string") for value in wrong)
+    for field in ("name", "namespace", "generateName"):
+        if not isinstance(metadata.get(field), (str, type(None))):
+            yield field, metadata[field], "of type string"
 
 
-def _name(metadata: dict[str, t.Any]) -> t.Iterator[Violation]:
-    name = metadata.get("name")
+def _name(name: str | None, prefix: str | None) -> t.Iterator[Violation]:
     path = "metadata.name"
-    if name is None or name == "":
-        if not metadata.get("generateName"):
-            yield Violation(path, f"{path}: Required value: name or generateName is required")
-    elif not isinstance(name, str):
-        yield _undecodable(path, name, "text")
-    else:
+    if name:
         yield from (_invalid(path, name, text) for text in subdomain_faults(name))
+    elif not prefix:
+        yield Violation(path, f"{path}: Required value: name or generateName is required")
 
 
 def subdomain_faults(name: str) -> list[str]:
     """Return what is wrong with a name that must be a DNS subdomain."""
-    faults = [f"must be no more than {MAX_NAME} bytes"] if len(name.encode()) > MAX_NAME else []
+    faults = [f"must be no more than {MAX_NAME} characters"] if len(name.encode()) > MAX_NAME else []
     return faults if SUBDOMAIN.fullmatch(name) else [*faults, _NOT_SUBDOMAIN]
 
 
-def _label(path: str, key: str, value: t.Any) -> t.Iterator[Violation]:
-    yield from _key(path, key)
-    if value is None:
-        return
-    if not isinstance(value, str):
-        yield _undecodable(f"{path}.{key}", value, "text")
-    elif len(value) > MAX_LABEL:
-        yield _invalid(path, value, f"must be no more than {MAX_LABEL} bytes")
-    elif value and not QUALIFIED.fullmatch(value):
-        yield _invalid(path, value, _NOT_LABEL_VALUE)
+def key_faults(key: str) -> list[str]:
+    """Return what is wrong with a label's or annotation's key (IsQualifiedName)."""
+    parts = key.split("/")
+    if len(parts) > 2:
+        rule = _NOT_QUALIFIED.replace("name part", "a qualified name", 1)
+        return [f"{rule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
+    faults = []
+    if len(parts) == 2:
+        faults = [f"prefix part {text}" for text in (subdomain_faults(parts[0]) if parts[0] else ["must be non-empty"])]
+    if not parts[-1]:
+        faults.append("name part must be non-empty")
+    elif len(parts[-1].encode()) > MAX_LABEL:
+        faults.append(f"name part must be no more than {MAX_LABEL} characters")
+    if not QUALIFIED.fullmatch(parts[-1]):
+        faults.append(_NOT_QUALIFIED)
+    return faults
 
 
-def _annotation(path: str, key: str, value: t.Any) -> t.Iterator[Violation]:
-    yield from _key(path, key.lower())
-    if value is not None and not isinstance(value, str):
-        yield _undecodable(f"{path}.{key}", value, "text")
+def value_faults(value: str) -> list[str]:
+    """Return what is wrong with a label's value (IsValidLabelValue)."""
+    faults = [f"must be no more than {MAX_LABEL} characters"] if len(value.encode()) > MAX_LABEL else []
+    return faults if not value or QUALIFIED.fullmatch(value) else [*faults, _NOT_LABEL_VALUE]
 
 
-def _key(path: str, key: str) -> t.Iterator[Violation]:
-    prefix, slash, name = key.rpartition("/")
-    if slash and (not prefix or "/" in prefix or subdomain_faults(prefix)):
-        yield _invalid(path, key, f"prefix part {_NOT_SUBDOMAIN}")
-    elif not name:
-        yield _invalid(path, key, "name part must be non-empty")
-    elif len(name) > MAX_LABEL:
-        yield _invalid(path, key, f"name part must be no more than {MAX_LABEL} bytes")
-    elif not QUALIFIED.fullmatch(name):
-        yield _invalid(path, key, _NOT_QUALIFIED)
-
-
-def _size(annotations: t.Any) -> t.Iterator[Violation]:
-    if not isinstance(annotations, dict):
-        return
-    size = sum(len(str(part).encode()) for pair in annotations.items() for part in pair if part is not None)
+def _size(annotations: dict[str, str]) -> t.Iterator[Violation]:
+    size = sum(len((part or "").encode()) for pair in annotations.items() for part in pair)
     if size > MAX_ANNOTATIONS:
-        yield Violation(
-            "metadata.annotations",
-            f"metadata.annotations: Too long: may not be more than {MAX_ANNOTATIONS} bytes",
-        )
+        text = f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"
+        yield Violation("metadata.annotations", f"metadata.annotations: {text}")
 
 
 def _invalid(path: str, value: str, text: str) -> Violation:
     return Violation(path, f"{path}: Invalid value: {json.dumps(value, ensure_ascii=False)}: {text}")
-
-
-def _undecodable(path: str, value: t.Any, wanted: str) -> Violation:
-    return Violation(path, f"{path}: must be {wanted}, and is {json_type(value)}; the API server cannot read it")

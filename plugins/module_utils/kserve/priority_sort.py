@@ -22,7 +22,7 @@ MAX_REPAIRS = 5
 MAX_PIVOT_SWAPS = 12
 _UINT64 = (1 << 64) - 1
 
-Rank = t.Optional[int]
+Rank = int | None
 
 
 def before(one: Rank, other: Rank) -> bool:

@@ -4,8 +4,8 @@
 """The schema of ServingRuntimeSpec in KServe's full CRD (v0.20.0), a shape a paragraph, a field a line.
 
 Written by tests/tools/runtime_schema.py; read by schema.py. A type is a scalar, a shape's name, [T] for a list or {T}
-for a map; `!` marks a required field, `=` a default (JSON), `>=` a minimum, `@` the keys that make a list's items unique
-(`@` alone: the items themselves).
+for a map; `!` marks a required field, `=` a default (JSON), `>=` a minimum, `@` the keys by which a list's items are
+unique (`@` alone: the items themselves).
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ downward_api_2
 
 empty_dir
   medium string
-  sizeLimit int_or_string
+  sizeLimit quantity
 
 env
   name! string
@@ -392,17 +392,17 @@ resize_policy
 
 resource_field_ref
   containerName string
-  divisor int_or_string
+  divisor quantity
   resource! string
 
 resources
   claims [claim] @name
-  limits {int_or_string}
-  requests {int_or_string}
+  limits {quantity}
+  requests {quantity}
 
 resources_2
-  limits {int_or_string}
-  requests {int_or_string}
+  limits {quantity}
+  requests {quantity}
 
 restart_policy_rule
   action! string

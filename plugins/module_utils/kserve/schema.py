@@ -47,7 +47,14 @@ RANGES: dict[str, tuple[int, int]] = {
     "integer": (-(2**63), 2**63 - 1),
     "uint16": (0, 2**16 - 1),
 }
-UINT16_FIELDS = frozenset({"replicas"})
+UINT16_FIELDS = frozenset({"spec.replicas"})
+
+# How the webhook names fields whose numbers it cannot read (encoding/json: struct, then path).
+GO_FIELDS = {
+    "spec.supportedModelFormats.priority": "SupportedModelFormat.spec.supportedModelFormats.priority",
+    "spec.replicas": "ServingRuntimeSpec.spec.replicas",
+    "spec.containers.ports.containerPort": "ContainerPort.spec.ServingRuntimePodSpec.containers.ports.containerPort",
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,12 @@ class Violation:
 
     path: str
     text: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that the API server says about it."""
+        return (self.text, *self.also)
 
 
 @dataclass(frozen=True)
@@ -70,10 +83,10 @@ class Field:
     keys: tuple[str, ...] | None
 
 
-Shape = t.Dict[str, Field]
+Shape = dict[str, Field]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def shapes() -> dict[str, Shape]:
     """Return the shapes of runtime_schema.py by name."""
     paragraphs = re.split(r"\n{2,}", runtime_schema.SHAPES.strip())
@@ -229,8 +242,11 @@ def _check_scalar(value: t.Any, kind: str, path: str, field: Field | None) -> t.
 
 def _wrong_type(value: t.Any, allowed: tuple[str, ...], path: str) -> Violation:
     found = json_type(value)
-    text = f'{path}: Invalid value: "{found}": {path} in body must be of type {",".join(allowed)}: "{found}"'
-    return Violation(path, text)
+    text = f'{path}: Invalid value: "{found}": {path} in body must be of type {{}}: "{found}"'
+    if len(allowed) == 1:
+        return Violation(path, text.format(allowed[0]))
+    no_schema = f'<nil>: Invalid value: "": "{path}" must validate at least one schema (anyOf)'
+    return Violation(path, text.format(",".join(allowed)), (no_schema, text.format(allowed[0])))
 
 
 def json_type(value: t.Any) -> str:
@@ -247,22 +263,26 @@ def json_type(value: t.Any) -> str:
 
 
 def unreadable(spec: t.Mapping[str, t.Any]) -> Violation | None:
-    """Return the first number that passes the schema and that KServe's webhook cannot read, None where there is none."""
-    return next(_unreadable(spec, "runtime", "spec", ""), None)
+    """Return the first number that passes the schema and that KServe's webhook cannot read, else None."""
+    return next(_unreadable(spec, "runtime", "spec"), None)
 
 
-def _unreadable(value: t.Any, kind: str, path: str, name: str) -> t.Iterator[Violation]:
+def _unreadable(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unreadable(item, kind[1:-1], f"{path}[{index}]", name)
+            yield from _unreadable(item, kind[1:-1], f"{path}[{index}]")
     elif isinstance(value, dict):
         fields = shapes().get(kind, {})
         for key in sorted(value):
             inner = fields[key].type if key in fields else kind[1:-1] if kind[0] == "{" else None
             if inner is not None:
-                yield from _unreadable(value[key], inner, f"{path}.{key}", key)
+                yield from _unreadable(value[key], inner, f"{path}.{key}")
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        go_type = "uint16" if name in UINT16_FIELDS and path == "spec.replicas" else kind
+        go_type = "uint16" if path in UINT16_FIELDS else kind
         low, high = RANGES.get(go_type, (value, value))
         if not low <= value <= high:
-            yield Violation(path, f"json: cannot unmarshal number {value} into {path} of type {go_type}")
+            where = GO_FIELDS.get(re.sub(r"\[\d+\]", "", path), path)
+            go_type = "int32" if go_type == "int_or_string" else "int" if go_type == "integer" else go_type
+            yield Violation(
+                path, f"json: cannot unmarshal number {value} into Go struct field {where} of type {go_type}"
+            )

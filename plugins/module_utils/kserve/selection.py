@@ -16,8 +16,12 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, explaining, priority_sort
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
+    defaulting,
+    explaining,
+    priority_sort,
+    versions,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
@@ -291,7 +295,7 @@ _RULES: tuple[tuple[str, t.Callable[[Wish, Runtime], bool]], ...] = (
 
 
 def _has_format(wish: Wish, formats: t.Iterable[Format]) -> bool:
-    """Say whether there is the format, in whatever version (or the wish matches through its label, as KServe's does)."""
+    """Say whether there is the format, in whatever version (or the wish matches through its label)."""
     entries = tuple(formats)
     return any(entry.name == wish.format for entry in entries) or _has_version(wish, entries)
 
@@ -381,7 +385,7 @@ def _explicit(wish: Wish, runtimes: list[Runtime], kserve_version: str) -> Choic
 
 
 def find(runtimes: t.Iterable[Runtime], name: str, namespace: str) -> Runtime | None:
-    """Return the runtime that a name means in a namespace: the namespaced one hides the cluster's (GetServingRuntime)."""
+    """Return the runtime that a name means in a namespace, where it hides the cluster's (GetServingRuntime)."""
     matching = [runtime for runtime in runtimes if runtime.name == name and runtime.namespace in (None, namespace)]
     return next((item for item in matching if item.namespace is not None), matching[0] if matching else None)
 
@@ -399,7 +403,7 @@ def _explicit_failure(wish: Wish, runtime: Runtime, kserve_version: str) -> str 
 
 
 def _explicit_protocol(wish: Wish, kserve_version: str) -> str | None:
-    """Return the protocol that is checked: none where none is named, save that before 0.17 a server's own is set first."""
+    """Return the protocol that is checked, if any; before 0.17 a server's own is set before the check."""
     if wish.protocol is not None or versions.supports(kserve_version, "defaults_after_validation"):
         return wish.protocol
     server_type = defaulting.SERVER_TYPE_BY_NAME.get(t.cast(str, wish.runtime))

@@ -22,7 +22,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.templat
 
 # html/template, htmlReplacementTable.
 ESCAPES = str.maketrans(
-    {'"': "&#34;", "&": "&amp;", "'": "&#39;", "+": "&#43;", "<": "&lt;", ">": "&gt;", "\0": "\N{REPLACEMENT CHARACTER}"}
+    {'"': "&#34;", "&": "&amp;", "'": "&#39;", "+": "&#43;", "<": "&lt;", ">": "&gt;", "\0": "\ufffd"}
 )
 
 # metav1.ObjectMeta: the Go field, the JSON key and what Go has where the key is absent.
@@ -70,7 +70,7 @@ class _Continue(Exception):
 MISSING = _Missing()
 
 
-class Meta(t.Dict[str, t.Any]):
+class Meta(dict[str, t.Any]):
     """ObjectMeta as Go's template sees it: exactly its fields."""
 
 
@@ -431,7 +431,7 @@ def _format(values: list[t.Any]) -> str:
     if len(pieces) - 1 != len(rest):
         raise Unknowable("printf with too few or too many operands")
     text = pieces[0]
-    for piece, value in zip(pieces[1:], rest):
+    for piece, value in zip(pieces[1:], rest, strict=True):
         wanted = {"s": str, "v": (str, int), "d": int}.get(piece[:1], ())
         if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]
             raise Unknowable("this form of printf")

@@ -20,9 +20,13 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.templat
     tokens,
 )
 
+# text/template/funcs.go, builtins
 FUNCTIONS = frozenset(
-    "and break call continue eq ge gt html index js le len lt ne not or print printf println slice urlquery".split()
-) - {"break", "continue"}
+    {
+        *("and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print"),
+        *("printf", "println", "slice", "urlquery"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Node:
 
     kind: str
     value: t.Any = None
-    children: tuple["Node", ...] = ()
+    children: tuple[Node, ...] = ()
 
 
 @dataclass(frozen=True)
