@@ -1,0 +1,710 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Containers that do not start, do not stay up, or do not turn ready."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_patterns, log_reading
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
+    INFO,
+    WARNING,
+    Evidence,
+    Finding,
+    Ref,
+)
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import ports
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Workload
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
+    condensed,
+    in_event,
+    in_field,
+    in_log,
+    message_of,
+)
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.image import pulling
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.storage import log_evidence
+
+# A container that has been up this long and shows an error in its log is not just slow.
+ERROR_GRACE = 45.0
+# How long a silent container without startup probe may load before its deadline decides (Deployment's default).
+DEFAULT_DEADLINE = 600.0
+# Terminations that say nothing about the program: the node restarted, or the runtime lost the container.
+_UNKNOWN_ENDS = ("Unknown", "ContainerStatusUnknown")
+
+_SIGNALS = {
+    132: "SIGILL (illegal instruction)",
+    134: "SIGABRT (abort)",
+    135: "SIGBUS (bus error)",
+    136: "SIGFPE (floating point exception)",
+    139: "SIGSEGV (segmentation fault)",
+}
+
+Extra = tuple[log_patterns.Pattern, ...]
+
+
+# -- containers that cannot be created or started ---------------------------------------------------------------------
+
+
+def cannot_start(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) -> Finding | None:
+    """The kubelet or the container runtime refuses the container itself."""
+    for item in podstate.containers(pod):
+        reason = str(item.waiting.get("reason") or "")
+        message = condensed(str(item.waiting.get("message") or ""))
+        ended = item.terminated
+        if reason == "CreateContainerConfigError":
+            return _refused_config(case, pod, item, message)
+        if ended.get("reason") in ("StartError", "ContainerCannotRun") and item.failed:
+            return _start_error(case, pod, item, condensed(str(ended.get("message") or message)))
+        if reason in ("RunContainerError", "CreateContainerError", "PostStartHookError", "PreCreateHookError"):
+            return _start_error(case, pod, item, message)
+    return _sandbox(case, pod)
+
+
+def _refused_config(case: Case, pod: dict[str, Any], item: podstate.Container, message: str) -> Finding:
+    evidence = [in_field(pod, f"status.containerStatuses[{item.name}].state.waiting", message)]
+    origin, path = case.origin("securityContext", item.name)
+    if "runAsNonRoot" in message:
+        user = "runs as root" if "run as root" in message else "has a user that is not a number"
+        cause = (
+            f"Container {item.name} must not run as root (runAsNonRoot), but image {item.spec.get('image')} {user}: "
+            f"{message.split(' (pod:')[0].rstrip('.')}."
+        )
+        return case.finding(
+            "KS103", cause, evidence, f"Set runAsUser in {path} of {origin}, or use another image.", object=origin
+        )
+    return case.finding(
+        "KS109", f"Container {item.name} of pod {snap.name_of(pod)} cannot be created: {message.rstrip('.')}.", evidence
+    )
+
+
+def _start_error(case: Case, pod: dict[str, Any], item: podstate.Container, message: str) -> Finding:
+    evidence = [in_field(pod, f"status.containerStatuses[{item.name}]", message)]
+    if "exec format error" in message:
+        origin, path = case.origin("image", item.name)
+        return case.finding(
+            "KS029", f"{_architecture(case, pod, item)} ({message.rstrip('.')}).", evidence, object=origin
+        )
+    words = (item.spec.get("command") or []) + (item.spec.get("args") or [])
+    field = "command" if item.spec.get("command") else "args"
+    origin, path = case.origin(field, item.name)
+    started = f" ({' '.join(str(word) for word in words[:3])})" if words else ""
+    says = _runtime_says(message)
+    code = "KS102" if re.search(r"exec|executable|no such file|permission denied|chdir|cwd", message) else "KS109"
+    return case.finding(
+        code,
+        f"Container {item.name} cannot start its command{started}: {says.rstrip('.')}.",
+        evidence,
+        f"Correct {path} of {origin}, or use an image that has the program.",
+        object=origin,
+        key=item.name,
+    )
+
+
+def _runtime_says(message: str) -> str:
+    """The last link of the container runtime's chain of errors."""
+    matched = re.search(r"((?:exec|chdir|mkdir|error mounting|mount|open|stat)\b.*)$", message)
+    return matched[1] if matched else message
+
+
+def _architecture(case: Case, pod: dict[str, Any], item: podstate.Container) -> str:
+    node = case.view.get(snap.NODES, None, podstate.node(pod)) or {}
+    arch = ((node.get("status") or {}).get("nodeInfo") or {}).get("architecture")
+    where = f", and node {podstate.node(pod)} is {arch}" if arch else ""
+    return f"Image {item.spec.get('image')} is built for another CPU architecture{where}"
+
+
+def _sandbox(case: Case, pod: dict[str, Any]) -> Finding | None:
+    if not podstate.scheduled(pod) or any(item.running or item.terminated for item in podstate.containers(pod)):
+        return None
+    for event in case.view.events_of(pod):
+        if event.get("reason") != "FailedCreatePodSandBox" or (case.view.age(snap.event_time(event)) or 0.0) > 300:
+            continue
+        message = condensed(message_of(event))
+        runtime_class = (pod.get("spec") or {}).get("runtimeClassName")
+        hint = f" The pod names RuntimeClass {runtime_class}." if runtime_class else ""
+        return case.finding(
+            "KS109",
+            f"Node {podstate.node(pod)} cannot create the sandbox of pod {snap.name_of(pod)}: {message.rstrip('.')}.{hint}",
+            [in_event(event)],
+        )
+    return None
+
+
+# -- containers that end ----------------------------------------------------------------------------------------------
+
+
+def crashes(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) -> Finding | None:
+    """Rows 29, 43 to 57 and 60: a container ended and is not ready now."""
+    for item in podstate.containers(pod):
+        if item.init or not item.failed or item.terminated.get("reason") in _UNKNOWN_ENDS:
+            continue
+        return _crash(case, load, pod, item, extra)
+    return None
+
+
+def _crash(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Container, extra: Extra) -> Finding:
+    ended = item.terminated
+    if ended.get("reason") == "OOMKilled":
+        return out_of_memory(case, pod, item)
+    text, previous = log_evidence(case, pod, item)
+    reading = log_reading.read(text)
+    killed = _killed_by_probe(case, pod, item)
+    known = log_patterns.match(reading, log_patterns.SERVER, extra)
+    if killed is not None and (known is None or not _own_end(reading)):
+        return _killed(case, pod, item, killed, text)
+    if known is not None:
+        return by_pattern(case, pod, item, known, reading, previous)
+    return _unknown_crash(case, pod, item, reading, text, previous)
+
+
+def _own_end(reading: log_reading.Reading) -> bool:
+    """Whether the log shows that the program ended by itself."""
+    return bool(reading.raised or reading.rows or reading.usage)
+
+
+def out_of_memory(case: Case, pod: dict[str, Any], item: podstate.Container, severity: str | None = None) -> Finding:
+    limit = ((item.spec.get("resources") or {}).get("limits") or {}).get("memory")
+    origin, path = case.origin("resources", item.name)
+    ended = item.terminated
+    bound = f"its memory limit is {limit}" if limit else "it has no memory limit, so the node ran out of memory"
+    return case.finding(
+        "KS056",
+        f"Container {item.name} of pod {snap.name_of(pod)} was killed for memory (OOMKilled, exit code "
+        f"{ended.get('exitCode')}): {bound}.",
+        [_ended(pod, item)],
+        f"Raise limits.memory in {path} of {origin} above {limit or 'what the model needs'}, or use a smaller model.",
+        object=origin,
+        severity=severity,
+        key=item.name,
+    )
+
+
+def _ended(pod: dict[str, Any], item: podstate.Container) -> Evidence:
+    ended = item.terminated
+    text = f"{ended.get('reason') or 'Terminated'}, exit code {ended.get('exitCode')}, {item.restarts} restarts"
+    return in_field(pod, f"status.containerStatuses[{item.name}]", text)
+
+
+def by_pattern(
+    case: Case,
+    pod: dict[str, Any],
+    item: podstate.Container,
+    known: log_patterns.Match,
+    reading: log_reading.Reading,
+    previous: bool,
+) -> Finding:
+    """A finding from a known log message: what it means, and the message itself."""
+    pattern = known.pattern
+    quote = condensed(known.text)
+    code = pattern.code
+    cause = f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} fails: {known.says}"
+    if code == "KS029":
+        cause = _architecture(case, pod, item)
+    cause += f" ({quote})." if quote and quote not in cause else "."
+    evidence = [in_log(pod, item.name, quote, previous)]
+    evidence += [in_log(pod, item.name, other, previous) for other in reading.decisive[:4] if condensed(other) != quote]
+    if item.terminated:
+        evidence.append(_ended(pod, item))
+    origin, path = _changes(case, item, code, quote)
+    return case.finding(
+        code,
+        cause,
+        evidence,
+        known.remedy or (f"{_general_remedy(code)} ({path} of {origin})." if path else None),
+        object=origin,
+        severity=pattern.severity,
+        title=pattern.title,
+        key=condensed(known.says)[:120],
+    )
+
+
+def _general_remedy(code: str) -> str:
+    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import CODES
+
+    return CODES[code].remedy if code in CODES else "Correct what the log names"
+
+
+# What a log finding asks to change: the container's field, where it is one.
+_FIELD_OF_CODE = {"KS060": "args", "KS029": "image", "KS045": "image", "KS055": "image"}
+
+
+def _changes(case: Case, item: podstate.Container, code: str, quote: str) -> tuple[Ref, str]:
+    field = _FIELD_OF_CODE.get(code)
+    if field is None:
+        return case.ref, ""
+    if field == "args":
+        return _argument_origin(case, item, quote)
+    return case.origin(field, item.name)
+
+
+def _argument_origin(case: Case, item: podstate.Container, quote: str) -> tuple[Ref, str]:
+    """Arguments are concatenated, the runtime's before the service's: the one that is quoted tells whose it is."""
+    own = case.model_spec.get("args") or []
+    if any(_word(argument) and _word(argument) in quote for argument in own):
+        return case.ref, "spec.predictor.model.args"
+    for field in ("args", "command"):
+        if any(_word(argument) and _word(argument) in quote for argument in case.runtime_container.get(field) or []):
+            return _runtime_origin(case, field)
+    return case.origin("args", item.name)
+
+
+def _runtime_origin(case: Case, field: str) -> tuple[Ref, str]:
+    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import ref_of
+
+    containers = ((case.runtime or {}).get("spec") or {}).get("containers") or []
+    index = next((i for i, entry in enumerate(containers) if entry is case.runtime_container), 0)
+    return ref_of(case.runtime or {}), f"spec.containers[{index}].{field}"
+
+
+def _word(argument: Any) -> str:
+    return str(argument).split("=", 1)[0].strip()
+
+
+def _server(case: Case, item: podstate.Container, reading: log_reading.Reading) -> str:
+    kind = server_kind(case, item, reading)
+    return {"triton": "Triton", "mlserver": "MLServer"}.get(kind, "The server")
+
+
+def server_kind(case: Case, item: podstate.Container, reading: log_reading.Reading | None = None) -> str:
+    """triton, mlserver or "": by the runtime's server-type, the image and command, or the log."""
+    annotation = snap.annotations_of(case.runtime or {}).get("serving.kserve.io/server-type", "")
+    words = " ".join(
+        str(word)
+        for word in [
+            annotation,
+            item.spec.get("image") or "",
+            *(item.spec.get("command") or []),
+            *(item.spec.get("args") or []),
+            *[env.get("name") or "" for env in item.spec.get("env") or []],
+        ]
+    ).lower()
+    if "tritonserver" in words or "triton" in annotation or (reading is not None and reading.rows):
+        return "triton"
+    if "mlserver" in words:
+        return "mlserver"
+    return ""
+
+
+_GENERIC = {"triton": "KS043", "mlserver": "KS051", "": "KS101"}
+
+
+def _unknown_crash(
+    case: Case, pod: dict[str, Any], item: podstate.Container, reading: log_reading.Reading, text: str, previous: bool
+) -> Finding:
+    """No pattern knows the log: its decisive lines are the cause."""
+    ended = item.terminated
+    exit_code = ended.get("exitCode")
+    quote = condensed(reading.best)
+    signal = _SIGNALS.get(int(exit_code or 0))
+    code = "KS137" if signal else _GENERIC[server_kind(case, item, reading)] if reading.decisive else "KS101"
+    ends = f"ends with exit code {exit_code}" + (f", {signal}" if signal else "")
+    cause = f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} {ends}"
+    if quote:
+        cause += f": {quote}"
+    elif not text:
+        seen = bool(case.view.logs_of(snap.namespace_of(pod), snap.name_of(pod)))
+        cause += "; its log is empty" if seen else "; its log was not seen"
+    evidence = [in_log(pod, item.name, quote, previous)] if quote else []
+    evidence += [in_log(pod, item.name, other, previous) for other in reading.decisive[1:4]]
+    evidence.append(_ended(pod, item))
+    early = not quote and item.restarts < 2
+    return case.finding(
+        "KS134" if early else code,
+        f"{cause.rstrip('.')}.",
+        evidence,
+        f"kubectl -n {case.namespace} logs {snap.name_of(pod)} -c {item.name} --previous shows more.",
+        severity=INFO if early else None,
+        command=f"kubectl -n {case.namespace} logs {snap.name_of(pod)} -c {item.name} --previous",
+        key=item.name,
+    )
+
+
+# -- probes -----------------------------------------------------------------------------------------------------------
+
+
+def _killed_by_probe(case: Case, pod: dict[str, Any], item: podstate.Container) -> dict[str, Any] | None:
+    """The Killing event of a failed liveness or startup probe that ended the container's last run."""
+    for event in case.view.events_of(pod):
+        message = message_of(event)
+        named = f"Container {item.name} failed" in message
+        if event.get("reason") == "Killing" and named and ("liveness" in message or "startup" in message):
+            return event
+    return None
+
+
+def _killed(case: Case, pod: dict[str, Any], item: podstate.Container, event: dict[str, Any], text: str) -> Finding:
+    kind = "startupProbe" if "startup" in message_of(event) else "livenessProbe"
+    word = "startup" if kind == "startupProbe" else "liveness"
+    how, port, path = podstate.probe_target(item, item.probe(kind))
+    unhealthy = _unhealthy(case, pod, word.capitalize())
+    said = _probe_says(unhealthy)
+    evidence = [in_event(event), *([in_event(unhealthy)] if unhealthy else []), _ended(pod, item)]
+    elsewhere = _listens_elsewhere(case, pod, item, port, text)
+    if elsewhere and how in ("http", "https", "tcp"):
+        return _wrong_port(case, pod, item, kind, port, elsewhere, evidence, text)
+    lasts = _seconds_allowed(item, kind)
+    origin, field = case.origin(kind, item.name)
+    where = f"{how} {path} on port {port}".replace("tcp  on", "tcp on") if port else f"{how} {path}"
+    loading = _loading_only(said)
+    if loading and kind == "livenessProbe" and not item.probe("startupProbe"):
+        return case.finding(
+            "KS057",
+            f"The livenessProbe ({where}) of container {item.name} kills the server after {lasts:.0f} s, before it has "
+            f"finished loading{f' ({said})' if said else ''}, and there is no startupProbe.",
+            evidence,
+            f"Add a startupProbe to {origin} that allows for the loading time, for example 10 s x 60.",
+            object=origin,
+            patch=_startup_patch(item),
+            key=item.name,
+        )
+    if kind == "startupProbe" and loading:
+        return case.finding(
+            "KS057",
+            f"The startupProbe ({where}) of container {item.name} gives the server {lasts:.0f} s, and it is not up by "
+            f"then{f' ({said})' if said else ''}.",
+            evidence,
+            f"Raise failureThreshold in {field} of {origin}, or find out what slows the start down.",
+            object=origin,
+            title="The startup probe kills the server while it loads",
+            key=item.name,
+        )
+    code = "KS107" if kind == "startupProbe" else "KS106"
+    return case.finding(
+        code,
+        f"The {kind} ({where}) of container {item.name} kills the server again and again: {said or 'it fails'}.",
+        evidence,
+        f"Correct {field} of {origin}: its path, port, scheme and time-out have to be what the server answers.",
+        object=origin,
+        key=item.name,
+    )
+
+
+def _startup_patch(item: podstate.Container) -> dict[str, Any]:
+    liveness = {
+        key: value
+        for key, value in item.probe("livenessProbe").items()
+        if key in ("httpGet", "tcpSocket", "grpc", "exec")
+    }
+    probe = {**liveness, "periodSeconds": 10, "failureThreshold": 60}
+    return {"spec": {"containers": [{"name": item.name, "startupProbe": probe}]}}
+
+
+def _loading_only(said: str) -> bool:
+    """Whether a probe's failure is what a server shows while it loads: nobody listens yet, or it says not ready."""
+    return not said or bool(
+        re.search(r"connection refused|reset by peer|timeout|deadline|EOF|statuscode: (?:400|425|503)", said)
+    )
+
+
+def _seconds_allowed(item: podstate.Container, kind: str) -> float:
+    probe = {**podstate.PROBE_DEFAULTS, **item.probe(kind)}
+    return float(probe["initialDelaySeconds"]) + float(probe["periodSeconds"]) * float(probe["failureThreshold"])
+
+
+def _unhealthy(case: Case, pod: dict[str, Any], kind: str | None = None) -> dict[str, Any] | None:
+    for event in case.view.events_of(pod):
+        if event.get("reason") == "Unhealthy" and (kind is None or message_of(event).startswith(kind)):
+            return event
+    return None
+
+
+def _probe_says(event: dict[str, Any] | None) -> str:
+    if event is None:
+        return ""
+    text = re.sub(r"^(?:Readiness|Liveness|Startup) probe (?:failed|errored)(?: and resulted in [^:]*)?: ?", "",
+                  condensed(message_of(event)))  # fmt: skip
+    return text.rstrip(".")
+
+
+def _listens_elsewhere(
+    case: Case, pod: dict[str, Any], item: podstate.Container, asked: int | None, text: str
+) -> set[int]:
+    """Ports where the server does listen, if the one asked is not among them; empty where that is not known."""
+    if asked is None:
+        return set()
+    open_ports = ports.listening(text)
+    for probe in case.view.probes_of(case.namespace, case.name):
+        if probe.get("via") == "pods" and probe.get("target") == snap.name_of(pod) and probe.get("status") is not None:
+            open_ports.add(int(probe["port"]))
+    if not open_ports:
+        configured = ports.configured(item.spec)
+        return {configured} if configured and configured != asked and text.strip() else set()
+    return set() if asked in open_ports else open_ports
+
+
+def _wrong_port(
+    case: Case,
+    pod: dict[str, Any],
+    item: podstate.Container,
+    kind: str,
+    asked: int | None,
+    elsewhere: set[int],
+    evidence: list[Evidence],
+    text: str,
+) -> Finding:
+    origin, path = case.origin(
+        kind if item.probe(kind) and case.origin(kind)[1].startswith("spec") else "ports", item.name
+    )
+    found = ", ".join(str(port) for port in sorted(elsewhere))
+    line = next((line for line in text.splitlines() if ports.listening(line)), "")
+    if line:
+        evidence = [*evidence, in_log(pod, item.name, line.strip())]
+    return case.finding(
+        "KS058",
+        f"The {kind} of container {item.name} asks port {asked}, where nothing listens; the server listens on port "
+        f"{found}.",
+        evidence,
+        f"Make {path} of {origin}, containerPort and the server's own port agree.",
+        object=origin,
+        key=item.name,
+    )
+
+
+# -- containers that run and are not ready ----------------------------------------------------------------------------
+
+
+def not_ready(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) -> Finding | None:
+    """Rows 57 to 59: running, no crash, not ready: still loading, or never going to be."""
+    if (
+        podstate.ready(pod)
+        or podstate.deleting(pod)
+        or not podstate.scheduled(pod)
+        or podstate.phase(pod) in ("Succeeded", "Failed")
+    ):
+        return None
+    for item in podstate.containers(pod):
+        if item.init or item.ready or not item.running:
+            continue
+        return _waits(case, load, pod, item, extra)
+    return _starting(case, load, pod)
+
+
+def _waits(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Container, extra: Extra) -> Finding | None:
+    age = case.view.age((item.running or {}).get("startedAt")) or 0.0
+    text, previous = log_evidence(case, pod, item)
+    kind = "startupProbe" if item.probe("startupProbe") and not item.started else "readinessProbe"
+    how, port, path = podstate.probe_target(item, item.probe(kind))
+    unhealthy = _unhealthy(case, pod, "Startup" if kind == "startupProbe" else "Readiness")
+    said = _probe_says(unhealthy)
+    evidence = [in_event(unhealthy)] if unhealthy else []
+    elsewhere = _listens_elsewhere(case, pod, item, port, text) if how in ("http", "https", "tcp") else set()
+    if elsewhere and age > 20:
+        return _wrong_port(case, pod, item, kind, port, elsewhere, evidence, text)
+    budget = _seconds_allowed(item, "startupProbe") if kind == "startupProbe" else 0.0
+    if kind == "startupProbe" and age <= budget:
+        answer = re.search(r"statuscode: (404|405|401|403)", said)
+        if not answer or age < ERROR_GRACE:
+            return _early(case, pod, item, age, budget, said, evidence)
+    found = _from_log(case, pod, item, text, previous, age, extra)
+    if found is not None:
+        return found
+    if said and not _loading_only(said) and age > 20:
+        return _probe_refused(case, pod, item, kind, said, evidence)
+    deadline = _deadline(load)
+    if _was_ready(case, pod, item, age) and said:
+        return _probe_refused(case, pod, item, kind, said, evidence)
+    if age > deadline or (_overdue(load) and age > deadline / 2):
+        return _too_slow(case, load, pod, item, age, said, evidence)
+    return _early(case, pod, item, age, deadline, said, evidence)
+
+
+def _was_ready(case: Case, pod: dict[str, Any], item: podstate.Container, age: float) -> bool:
+    """Whether the pod stopped being ready: its Ready condition changed well after the container started."""
+    if not item.started or age < 120:
+        return False
+    since = case.view.age(podstate.condition(pod, "Ready").get("lastTransitionTime"))
+    return since is not None and since < age - 60
+
+
+def _from_log(
+    case: Case, pod: dict[str, Any], item: podstate.Container, text: str, previous: bool, age: float, extra: Extra
+) -> Finding | None:
+    reading = log_reading.read(text)
+    if age < ERROR_GRACE or not (reading.raised or reading.rows or reading.errors):
+        return None
+    known = log_patterns.match(reading, log_patterns.SERVER, extra)
+    if known is not None:
+        return by_pattern(case, pod, item, known, reading, previous)
+    if not (reading.raised or reading.rows):
+        return None
+    quote = condensed(reading.best)
+    return case.finding(
+        _GENERIC[server_kind(case, item, reading)],
+        f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} runs and is not ready: {quote}.",
+        [in_log(pod, item.name, quote, previous)],
+        key=item.name,
+    )
+
+
+def _probe_refused(
+    case: Case, pod: dict[str, Any], item: podstate.Container, kind: str, said: str, evidence: list[Evidence]
+) -> Finding:
+    how, port, path = podstate.probe_target(item, item.probe(kind))
+    origin, field = case.origin(kind, item.name)
+    where = f"{how} {path} on port {port}" if port else f"{how} {path}"
+    return case.finding(
+        "KS107",
+        f"The {kind} ({where.strip()}) of container {item.name} fails: {said}.",
+        evidence,
+        f"Correct {field} of {origin}: path, port, scheme and time-out have to be what the server answers; or repair "
+        "what the server says.",
+        object=origin,
+        key=item.name,
+    )
+
+
+def _deadline(load: Workload) -> float:
+    seconds = ((load.deployment or {}).get("spec") or {}).get("progressDeadlineSeconds")
+    return float(seconds) if seconds else DEFAULT_DEADLINE
+
+
+def _overdue(load: Workload) -> bool:
+    return podstate.condition(load.deployment or {}, "Progressing").get("reason") == "ProgressDeadlineExceeded"
+
+
+def _too_slow(
+    case: Case,
+    load: Workload,
+    pod: dict[str, Any],
+    item: podstate.Container,
+    age: float,
+    said: str,
+    evidence: list[Evidence],
+) -> Finding:
+    condition = podstate.condition(load.deployment or {}, "Progressing")
+    if load.deployment is not None and condition:
+        text = f"{condition.get('reason')}: {condition.get('message')}"
+        evidence = [*evidence, in_field(load.deployment, "status.conditions[Progressing]", text)]
+    detail = f" ({said})" if said else ""
+    return case.finding(
+        "KS059",
+        f"Container {item.name} of pod {snap.name_of(pod)} has been running for {age:.0f} s and is not ready{detail}; the "
+        f"rollout's deadline is {_deadline(load):.0f} s.",
+        evidence or [in_field(pod, "status.conditions[Ready]", "False")],
+        key=item.name,
+    )
+
+
+def _early(
+    case: Case,
+    pod: dict[str, Any],
+    item: podstate.Container,
+    age: float,
+    budget: float,
+    said: str,
+    evidence: list[Evidence],
+) -> Finding:
+    detail = f" Its probe says: {said}." if said else ""
+    return case.finding(
+        "KS134",
+        f"Container {item.name} of pod {snap.name_of(pod)} has been starting for {age:.0f} s of the {budget:.0f} s that it "
+        f"may take.{detail}",
+        evidence or [in_field(pod, f"status.containerStatuses[{item.name}].state.running", f"{age:.0f} s")],
+        title="The server is still starting",
+    )
+
+
+def _starting(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
+    """No container runs yet and nothing is known to be wrong: pulling, mounting or initialising."""
+    age = case.view.age((pod.get("metadata") or {}).get("creationTimestamp")) or 0.0
+    image = pulling(case, pod)
+    doing = f"pulls image {image}" if image else "prepares the pod"
+    if any(item.init and item.running for item in podstate.containers(pod)):
+        doing = "runs its init containers"
+    evidence = [in_field(pod, "status.phase", podstate.phase(pod))]
+    if _overdue(load) and age > _deadline(load):
+        return case.finding(
+            "KS059",
+            f"Node {podstate.node(pod)} {doing} of pod {snap.name_of(pod)} for {age:.0f} s already; the rollout's deadline is "
+            f"{_deadline(load):.0f} s.",
+            evidence,
+        )
+    return case.finding(
+        "KS134",
+        f"Node {podstate.node(pod)} {doing} of pod {snap.name_of(pod)} since {age:.0f} s.",
+        evidence,
+        title="The pod is still starting",
+    )
+
+
+# -- pods that are up -------------------------------------------------------------------------------------------------
+
+
+def restarted(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) -> Finding | None:
+    """Row 56 and restarts of a pod that is ready at present: worth a look, no fault of the moment."""
+    for item in podstate.containers(pod):
+        ended = (item.status.get("lastState") or {}).get("terminated") or {}
+        if item.init or not ended or ended.get("reason") in _UNKNOWN_ENDS:
+            continue
+        since = case.view.age(ended.get("finishedAt"))
+        if ended.get("reason") == "OOMKilled" and (since is None or since < 86400):
+            return out_of_memory(case, pod, item, WARNING)
+        if item.restarts >= 3 and since is not None and since < 3600:
+            return _unsteady(case, pod, item, extra)
+    return None
+
+
+def _unsteady(case: Case, pod: dict[str, Any], item: podstate.Container, extra: Extra) -> Finding:
+    text, previous = log_evidence(case, pod, item)
+    quote = condensed(log_reading.read(text).best) if previous else ""
+    cause = f"Container {item.name} of pod {snap.name_of(pod)} is ready and has restarted {item.restarts} times"
+    killed = _killed_by_probe(case, pod, item)
+    if killed is not None:
+        cause += f"; {condensed(message_of(killed))}"
+    elif quote:
+        cause += f"; it ended with {quote}"
+    return case.finding(
+        "KS135",
+        f"{cause.rstrip('.')}.",
+        [_ended(pod, item), *([in_event(killed)] if killed else [])],
+        command=f"kubectl -n {case.namespace} logs {snap.name_of(pod)} -c {item.name} --previous",
+        key=item.name,
+    )
+
+
+def hangs(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) -> Finding | None:
+    """A pod whose deletion does not end."""
+    metadata = pod.get("metadata") or {}
+    since = case.view.age(metadata.get("deletionTimestamp"))
+    if since is None or since < 120:
+        return None
+    held = metadata.get("finalizers") or []
+    why = f"the finalizer {', '.join(held)} holds it" if held else f"node {podstate.node(pod)} has not confirmed it"
+    return case.finding(
+        "KS136",
+        f"Pod {snap.name_of(pod)} should have been gone {since:.0f} s ago: {why}.",
+        [in_field(pod, "metadata.deletionTimestamp", metadata.get("deletionTimestamp"))],
+        severity=WARNING if load.serving_pods else None,
+    )
+
+
+# -- the Deployment ---------------------------------------------------------------------------------------------------
+
+
+def rollout(case: Case, load: Workload) -> Finding | None:
+    """The Deployment itself keeps its pods from coming: paused, or at 0 replicas."""
+    deployment = load.deployment
+    if deployment is None:
+        return None
+    spec = deployment.get("spec") or {}
+    status = deployment.get("status") or {}
+    if spec.get("paused") and int(status.get("updatedReplicas") or 0) < load.wanted:
+        return case.finding(
+            "KS112",
+            f"Deployment {snap.name_of(deployment)} is paused: its new pods are not rolled out.",
+            [in_field(deployment, "spec.paused", "true")],
+            object=_deployment_ref(deployment),
+            command=f"kubectl -n {case.namespace} rollout resume deployment {snap.name_of(deployment)}",
+        )
+    return None
+
+
+def _deployment_ref(deployment: dict[str, Any]) -> Ref:
+    return Ref("apps/v1", "Deployment", snap.namespace_of(deployment), snap.name_of(deployment))
