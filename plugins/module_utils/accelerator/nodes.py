@@ -118,6 +118,8 @@ class Plan:
     """why it is left alone"""
     patch: dict[str, Any] | None = None
     """the merge patch to send, None where nothing differs"""
+    inherited: owned.Record = owned.NOTHING
+    """what the plan was made with"""
 
 
 def make_options(
@@ -233,7 +235,8 @@ def plan(node: Mapping[str, Any], options: Options, inherited: owned.Record = ow
         prefix=options.prefix,
         inherited=inherited,
     )
-    return Plan(name, accelerator, change, patch=_patch(node, change, options) if change else None)
+    patch = _patch(node, change, options) if change else None
+    return Plan(name, accelerator, change, patch=patch, inherited=inherited)
 
 
 def out_of_scope(node: Mapping[str, Any], options: Options) -> str | None:

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nodes with devices: what the tests build, and how they look at it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
+
+FAKE = {"kwok.x-k8s.io/node": "fake"}
+TTL = "node.alpha.kubernetes.io/ttl"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
+Object = dict[str, Any]
+Run = Callable[..., gpu_nodes.Outcome]
+# what an operator would have put there; tests compare it byte by byte
+OPERATOR_LABELS = {
+    "nvidia.com/gpu.present": "true",
+    "nvidia.com/gpu.product": "Tesla-T4",
+    "nvidia.com/gpu.memory": "15360",
+    "nvidia.com/gpu.count": "2",
+    "feature.node.kubernetes.io/pci-10de.present": "true",
+}
+
+
+def fake_node(
+    name: str,
+    resources: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> Object:
+    """A Node that no kubelet stands behind."""
+    offered = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "20Gi", "pods": "20", **(resources or {})}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {"kubernetes.io/os": "linux", **(labels or {})},
+            "annotations": {**FAKE, **(annotations or {})},
+        },
+        "spec": spec,
+        "status": {"capacity": dict(offered), "allocatable": dict(offered)},
+    }
+
+
+def offer(client: Client, name: str, resources: dict[str, str | None]) -> None:
+    """Say in a node's status what devices it has, as Kubernetes documents for extended resources."""
+    client.patch(
+        NODE,
+        name,
+        {"status": {"capacity": resources, "allocatable": resources}},
+        subresource="status",
+    )
+
+
+def content(node: Object) -> Object:
+    """All of a node that people and operators write: what removal has to leave as it was."""
+    metadata = copy.deepcopy(node["metadata"])
+    spec = copy.deepcopy(node.get("spec") or {})
+    annotations = metadata.get("annotations") or {}
+    annotations.pop(TTL, None)  # the ttl controller's, by the number of nodes
+    for field in ("podCIDR", "podCIDRs"):
+        spec.pop(field, None)
+    return {"labels": metadata.get("labels"), "annotations": annotations, "spec": spec}
+
+
+def settled(node: Object) -> bool:
+    """Whether Kubernetes' own controllers have written all that they write to a new node."""
+    keys = [taint["key"] for taint in node["spec"].get("taints", [])]
+    return TTL in node["metadata"]["annotations"] and "node.kubernetes.io/not-ready" not in keys
+
+
+def operators_part(node: Object) -> dict[str, str]:
+    """The labels that are not ours to write."""
+    owners = ("nvidia.com/", "amd.com/", "habana.ai/", "feature.node.kubernetes.io/", "kubernetes.io/")
+    return {key: value for key, value in node["metadata"].get("labels", {}).items() if key.startswith(owners)}
