@@ -26,9 +26,10 @@ from .kserve import CONTROLLER, MODULE_PATH, NAMESPACE, KServe
 from .node import NodeBuilder
 from .settings import KUBERNETES_VERSION, MLSERVER_IMAGE, TRITON_IMAGE, Options, controller_image
 from .source import PUBLISHED_IMAGES, Source, choose, default_node_image, published_controller
-from .steps import ClusterError, CommandError, Step, Steps, say
+from .steps import ClusterError, CommandError, Step, Steps, last_line, say
 
 NODES_SECONDS = 120
+PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class State:
         problem: why it cannot be used; '' when it works.
         kserve_version: the running controller's version.
         workers: worker nodes.
+        finished: whether it was once brought up to the end.
     """
 
     exists: bool
     problem: str = ""
     kserve_version: str = ""
     workers: int = 0
+    finished: bool = True
 
     def difference(self, options: Options) -> str:
         """What a working cluster has otherwise than asked; '' when nothing."""
@@ -59,7 +62,8 @@ class State:
 
 def state_of(nodes: Mapping[str, Any], deployment: Mapping[str, Any]) -> State:
     """The state that the API's answers tell: a NodeList and the controller's Deployment."""
-    items = nodes.get("items", [])
+    # Tests may add fake nodes beside kind's own.
+    items = [item for item in nodes.get("items", []) if item["spec"].get("providerID", "").startswith("kind://")]
     workers = sum("node-role.kubernetes.io/control-plane" not in item["metadata"].get("labels", {}) for item in items)
     unready = [item["metadata"]["name"] for item in items if not _true(item, "Ready")]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -97,7 +101,7 @@ class Cluster:
         """Leave a working cluster with what the options say, whatever was there before."""
         host.add_system_folders()
         with self.cache.lock(f"cluster-{self.options.name}"):
-            state = self.state()
+            state = self._settled_state()
             difference = "" if state.problem else state.difference(self.options)
             if state.exists and not state.problem and not difference:
                 self._publish()
@@ -146,17 +150,21 @@ class Cluster:
         return builder.image(self.options.kserve_version)
 
     def _kubectl(self) -> Path:
+        """The kubectl that the cluster was made with, or one built now."""
         record = self._recorded()
-        if record.get("mode") == "registry":
-            return self.go.build(PROGRAMS["kubectl"]) / "kubectl"
-        return self.go.build(PROGRAMS["kubernetes"]) / "kubectl"
+        if (recorded := Path(record.get("kubectl", ""))).is_file():
+            return recorded
+        programs = "kubectl" if record.get("mode") == "registry" else "kubernetes"
+        return self.go.build(PROGRAMS[programs]) / "kubectl"
 
     def _create_nodes(self, source: Source, engine: Engine, image: str) -> list[Node]:
         kind = Kind(self.go.build(PROGRAMS["kind"]) / "kind", engine)
         packages = source.mode == "packages"
         with self.steps.step(f"create the nodes ({1 + self.options.workers})", self._log("nodes")) as step:
             content = config(self.options, self.models, packages)
-            kind.create(step, self.options, content, self.kubeconfig, image)
+            # kind makes volumes and the network before the containers that use them: nothing may clean up meanwhile.
+            with self.cache.lock("nodes"):
+                kind.create(step, self.options, content, self.kubeconfig, image)
             nodes = self._nodes(step)
             if packages:
                 networks(engine, step, nodes)
@@ -186,6 +194,21 @@ class Cluster:
 
     # -- what is there
 
+    def _settled_state(self) -> State:
+        """The state, after giving a cluster whose nodes run the time to answer: a busy host makes it slow."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            state = self.state()
+            if not state.problem or not state.finished or time.monotonic() > deadline or not self._nodes_run():
+                return state
+            say(f" ..  cluster {self.options.name}: {state.problem}; its nodes run, so it gets some time")
+            time.sleep(5)
+
+    def _nodes_run(self) -> bool:
+        """Whether every node's container has a living process, whatever the engine believes."""
+        engine, names = self._recorded_engine(), self._recorded().get("nodes", [])
+        return bool(engine and names) and all(engine is not None and engine.runs(name) for name in names)
+
     def state(self) -> State:
         """What is there of the cluster, by asking it."""
         engine = self._recorded_engine()
@@ -193,16 +216,16 @@ class Cluster:
         if not exists:
             return State(False, "there is none")
         if not self.kubeconfig.exists() or "kserve_version" not in self._recorded():
-            return State(True, "it was never finished")
+            return State(True, "it was never finished", finished=False)
         with self._quietly() as step:
             try:
                 nodes = json.loads(self._ask(step, "get", "nodes", "--output", "json"))
-                words = ("--namespace", NAMESPACE, "get", "deployment", CONTROLLER, "--output", "json")
+                words = ("get", "deployment", CONTROLLER, "--namespace", NAMESPACE, "--output", "json")
                 state = state_of(nodes, json.loads(self._ask(step, *words)))
                 if not state.problem:
                     KServe(self._kubectl(), self.kubeconfig).probe(step)
             except CommandError as error:
-                return State(True, f"it does not answer ({error}; log: {step.log})")
+                return State(True, f"it does not answer ({error}: {last_line(step.log)})")
         return state
 
     @contextmanager
@@ -259,7 +282,8 @@ class Cluster:
                 if left := engine.containers(self.options.name):
                     raise ClusterError(f"the container {left[0]} could not be removed")
         if isinstance(engine, Podman):
-            engine.clean(self.options.name)
+            with self.cache.lock("nodes"):
+                engine.clean(self.options.name)
         remove_tree(self.folder)
 
     # -- files
@@ -295,6 +319,7 @@ class Cluster:
             "engine": source.engine,
             "nodes": [node.name for node in nodes],
             "models_dir": str(self.models),
+            "kubectl": str(self._kubectl()),
             "images": own if packages else PUBLISHED_IMAGES,
         }
 
@@ -314,10 +339,13 @@ class Cluster:
 
     def _ask(self, step: Step, *words: str) -> str:
         timeout = "--request-timeout=10s"
-        return step.output([self._kubectl(), "--kubeconfig", self.kubeconfig, timeout, *words], timeout=20)
+        return step.output([self._kubectl(), *words, timeout], env=self._env(), timeout=20)
 
     def _call(self, step: Step, *words: str) -> None:
-        step.run([self._kubectl(), "--kubeconfig", self.kubeconfig, *words])
+        step.run([self._kubectl(), *words], env=self._env())
+
+    def _env(self) -> dict[str, str]:
+        return {"KUBECONFIG": str(self.kubeconfig)}
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import resource
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -87,6 +89,13 @@ class Engine:
         with suppress(CommandError):
             return self.ask(*words).split()
         return []
+
+    def runs(self, container: str) -> bool:
+        """Whether the container has a living process: a store outlives the processes that it tells of."""
+        with suppress(CommandError):
+            pid = self.ask("inspect", "--format", "{{.State.Pid}}", container).strip()
+            return pid not in ("", "0") and Path(f"/proc/{pid}").exists()
+        return False
 
     def remove_container(self, name: str) -> None:
         """Remove a container and its anonymous volumes, running or not, there or not."""
@@ -173,8 +182,16 @@ class Podman(Engine):
             self.ask("rm", "--force", "--volumes", "--time", "0", name, timeout=120)
 
     def clean(self, cluster: str) -> None:
-        """Remove what kind leaves of a cluster beside its containers: volumes that nothing uses, then the network."""
+        """Remove what kind leaves beside a cluster's containers: its nodes' volumes, and the last cluster's network."""
         with suppress(CommandError):
-            self.ask("volume", "prune", "--force")
+            for volume in json.loads(self.ask("volume", "ls", "--format", "json") or "null") or []:
+                if is_node_volume(volume.get("Labels") or {}, cluster):
+                    self.ask("volume", "rm", "--force", volume["Name"])
+        # Refused, and rightly so, while another cluster's nodes are on it.
         with suppress(CommandError):
             self.ask("network", "rm", KIND_NETWORK)
+
+
+def is_node_volume(labels: Mapping[str, str], cluster: str) -> bool:
+    """Whether a volume was made for a node of the cluster: kind labels it with the node's name."""
+    return any(re.fullmatch(rf"{re.escape(cluster)}-(control-plane|worker)\d*", label) for label in labels)

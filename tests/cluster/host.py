@@ -112,4 +112,4 @@ def prepare_kernel() -> None:
                 path.write_text(str(wanted))
                 say(f" ok  fs.inotify.{name} raised to {wanted}")
             except OSError:
-                say(f" ..  fs.inotify.{name} is low and cannot be raised: with many pods, programs may fail to watch files")
+                say(f" ..  fs.inotify.{name} is low and cannot be raised: with many pods, watching files may fail")

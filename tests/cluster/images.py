@@ -91,9 +91,7 @@ MLSERVER = ServerImage(
 MLSERVER_EXTRA = replace(
     MLSERVER, name="mlserver-extra", reference=f"{IMAGE_PREFIX}/mlserver-extra:1.7.1", lock="mlserver-extra.txt"
 )
-TRITON = ServerImage(
-    "triton", TRITON_IMAGE, "triton.txt", TRITON_CONFIG, INSTALL_TRITON, (TRITON_HOME, DIST_PACKAGES)
-)
+TRITON = ServerImage("triton", TRITON_IMAGE, "triton.txt", TRITON_CONFIG, INSTALL_TRITON, (TRITON_HOME, DIST_PACKAGES))
 
 
 class ImageBuilder:

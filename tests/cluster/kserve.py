@@ -33,6 +33,10 @@ UNWANTED_GROUPS = ("cert-manager.io/",)
 UNWANTED_NAME = "localmodel"
 SIDECAR = "kube-rbac-proxy"
 
+NEW_CERTIFICATE = (
+    "openssl", "req", "-x509", "-nodes", "-days", "3650", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+)  # fmt: skip
+
 Object = dict[str, Any]
 
 
@@ -116,13 +120,13 @@ def secret_object(folder: Path) -> Object:
 
 def make_certificates(step: Step, folder: Path) -> bytes:
     """Write a CA and the webhook server's certificate; returns the CA's certificate (PEM)."""
-    new = ["openssl", "req", "-x509", "-nodes", "-days", "3650", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     host = f"{WEBHOOK_SERVICE}.{NAMESPACE}.svc"
-    ca = [*new, "-subj", "/CN=kserve-webhook-ca", "-keyout", folder / "ca.key", "-out", folder / "ca.crt"]
-    step.run(ca)
-    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-addext", "basicConstraints=CA:FALSE"]
-    signed = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-    step.run([*new, *names, *signed, "-keyout", folder / "tls.key", "-out", folder / "tls.crt"])
+    step.run(
+        [*NEW_CERTIFICATE, "-subj", "/CN=kserve-webhook-ca", "-keyout", folder / "ca.key", "-out", folder / "ca.crt"]
+    )
+    names = f"-subj /CN={host} -addext subjectAltName=DNS:{host} -addext basicConstraints=CA:FALSE".split()
+    signer: list[str | Path] = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
+    step.run([*NEW_CERTIFICATE, *names, *signer, "-keyout", folder / "tls.key", "-out", folder / "tls.crt"])
     return (folder / "ca.crt").read_bytes()
 
 
@@ -130,7 +134,8 @@ class KServe:
     """KServe in one cluster, by kubectl."""
 
     def __init__(self, kubectl: Path | str, kubeconfig: Path) -> None:
-        self.command = [str(kubectl), "--kubeconfig", str(kubeconfig)]
+        self.kubectl = str(kubectl)
+        self.env = {"KUBECONFIG": str(kubeconfig)}
 
     def install(self, step: Step, module: Path, version: str, image: str) -> None:
         """Apply KServe's manifests from its module's folder."""
@@ -153,20 +158,20 @@ class KServe:
 
     def read(self, step: Step, folder: Path) -> list[Object]:
         """The objects of a kustomization."""
-        text = step.output([self.command[0], "kustomize", folder])
+        text = step.output([self.kubectl, "kustomize", folder])
         # kubectl is the YAML reader here: an empty local patch prints each object as JSON.
         words = ["patch", "--local", "--type", "merge", "--patch", "{}", "--output", "json", "--filename", "-"]
-        return list(parse_objects(step.output([self.command[0], *words], stdin=text)))
+        return list(parse_objects(step.output([self.kubectl, *words], stdin=text)))
 
     def apply(self, step: Step, objects: list[Object]) -> None:
         """Apply objects by server-side apply."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
         words = ["apply", "--server-side", "--force-conflicts", "--filename", "-"]
-        step.run([*self.command, *words], stdin=text)
+        step.run([self.kubectl, *words], env=self.env, stdin=text)
 
     def _await_crds(self, step: Step, objects: Iterable[Object]) -> None:
         names = [f"crd/{item['metadata']['name']}" for item in objects if item["kind"] == "CustomResourceDefinition"]
-        step.run([*self.command, "wait", "--for=condition=Established", "--timeout=60s", *names])
+        step.run([self.kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names], env=self.env)
 
     def await_ready(self, step: Step) -> None:
         """Wait until the controller is available and its webhooks let good objects pass.
@@ -175,8 +180,8 @@ class KServe:
             CommandError: not within READY_SECONDS.
         """
         deadline = time.monotonic() + READY_SECONDS
-        words = ["--namespace", NAMESPACE, "rollout", "status", f"deployment/{CONTROLLER}"]
-        step.run([*self.command, *words, f"--timeout={READY_SECONDS}s"])
+        words = ["rollout", "status", f"deployment/{CONTROLLER}", "--namespace", NAMESPACE]
+        step.run([self.kubectl, *words, f"--timeout={READY_SECONDS}s"], env=self.env)
         while True:
             try:
                 self.probe(step)
@@ -193,7 +198,8 @@ class KServe:
             CommandError: the API or a webhook does not answer, or refuses.
         """
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": probe_objects()})
-        step.run([*self.command, "create", "--dry-run=server", "--filename", "-"], stdin=text, timeout=30)
+        words = ["create", "--dry-run=server", "--filename", "-"]
+        step.run([self.kubectl, *words], env=self.env, stdin=text, timeout=30)
 
 
 def probe_objects() -> list[Object]:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ SANDBOX_IMAGE = "registry.k8s.io/pause:3.10"
 BINARY_PATH = "/usr/local/bin"
 ENTRYPOINT = '["/usr/local/bin/entrypoint", "/sbin/init"]'
 CONTAINERD_SECONDS = 60
+STOP_CONTAINERD = "pkill -x containerd; while pgrep -x containerd; do sleep 0.1; done"
 
 # What kind's Dockerfile does to its base image, with Debian's paths (kind: images/base/Dockerfile).
 SET_UP = r"""
@@ -159,9 +159,7 @@ class NodeBuilder:
         flags = ["--detach", "--privileged", "--network", "none", "--tmpfs", "/run", "--tmpfs", "/tmp"]
         sleep = ["--entrypoint", '["sleep", "infinity"]']
         try:
-            step.run(
-                ["podman", "run", *flags, "--name", container, *volumes, *sleep, image], env=self.podman.env
-            )
+            step.run(["podman", "run", *flags, "--name", container, *volumes, *sleep, image], env=self.podman.env)
             yield container
         finally:
             self.podman.remove_container(container)
@@ -172,10 +170,8 @@ class NodeBuilder:
         self._await_containerd(step, container)
         for archive in archives:
             words = ["ctr", "--namespace", "k8s.io", "images", "import"]
-            self.podman.run_in(
-                step, container, [*words, "--no-unpack", "--all-platforms", "--digests", str(archive)]
-            )
-        self.podman.run_in(step, container, ["sh", "-c", "pkill -x containerd; while pgrep -x containerd; do sleep 0.1; done"])
+            self.podman.run_in(step, container, [*words, "--no-unpack", "--all-platforms", "--digests", str(archive)])
+        self.podman.run_in(step, container, ["sh", "-c", STOP_CONTAINERD])
 
     def _await_containerd(self, step: Step, container: str) -> None:
         deadline = time.monotonic() + CONTAINERD_SECONDS

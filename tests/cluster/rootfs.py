@@ -101,7 +101,11 @@ def in_root(
 
 
 def _passed() -> dict[str, str]:
-    fixed = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root"}
+    fixed = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/root",
+    }
     return {**fixed, **{name: os.environ[name] for name in PASSED if name in os.environ}}
 
 

@@ -57,7 +57,7 @@ def default_node_image(kind_module: Path) -> str:
     match = re.search(r'const Image = "([^"]+)"', text)
     if not match:
         raise ClusterError("kind's module names no default node image: set MODELSERVING_NODE_IMAGE")
-    return match[1]
+    return f"docker.io/{match[1]}"
 
 
 def has_cgroup_v2() -> bool:
@@ -113,13 +113,17 @@ def why_not(program: str, image: str) -> str:
         return ""
     except CommandError:
         pass
+    name, _at, digest = image.partition("@")
+    # Podman asks a registry for a name with a tag or with a digest, not with both.
+    reference = f"{name.rpartition(':')[0]}@{digest}" if digest else name
     try:
-        engine.ask("manifest", "inspect", image, timeout=PROBE_SECONDS)
+        engine.ask("manifest", "inspect", reference, timeout=PROBE_SECONDS)
     except CommandError as error:
-        return f"{program} cannot get {image.partition('@')[0]} ({_short(error)})"
+        return f"{program} cannot get {name} ({_short(error)})"
     return ""
 
 
 def _short(error: Exception) -> str:
+    """The end of a chain of causes, where the cause is."""
     text = " ".join(str(error).split())
-    return text if len(text) <= 160 else text[:157] + "..."
+    return text if len(text) <= 100 else ": ".join(text.split(": ")[-2:])[-100:]

@@ -32,6 +32,7 @@ class CommandError(ClusterError):
 
 _print_lock = threading.Lock()
 _running: set[subprocess.Popen[Any]] = set()
+_stopping = threading.Event()
 
 
 def say(line: str) -> None:
@@ -50,7 +51,8 @@ def duration(seconds: float) -> str:
 
 
 def stop_commands() -> None:
-    """Kill the commands that still run, so that an interrupted build leaves none behind."""
+    """Kill the commands that still run and start no more, so that an interrupted build leaves none behind."""
+    _stopping.set()
     for process in list(_running):
         if process.poll() is None:
             process.kill()
@@ -165,24 +167,30 @@ def _execute(
     source: IO[bytes] | int | None = subprocess.PIPE if text is not None else subprocess.DEVNULL
     if stdin is not None and not isinstance(stdin, str):
         source = stdin
+    if _stopping.is_set():
+        raise CommandError(f"{words[0]} was not started: the run is being stopped")
     try:
-        process = subprocess.Popen(
-            guarded(words), env=dict(env), cwd=cwd, stdin=source, stdout=stdout, stderr=stderr
-        )
+        process = subprocess.Popen(guarded(words), env=dict(env), cwd=cwd, stdin=source, stdout=stdout, stderr=stderr)
     except OSError as error:
         raise CommandError(f"{words[0]} could not be started: {error.strerror or error}") from error
     _running.add(process)
     try:
         printed, _errors = process.communicate(text, timeout)
     except subprocess.TimeoutExpired as error:
-        process.kill()
-        process.communicate()
-        raise CommandError(f"{Path(words[0]).name} did not end within {duration(timeout or 0)}") from error
+        raise CommandError(f"{_called(words)} did not end within {duration(timeout or 0)}") from error
     finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
         _running.discard(process)
     if process.returncode != 0:
-        raise CommandError(f"{' '.join([Path(words[0]).name, *words[1:2]])} exited with {process.returncode}")
+        raise CommandError(f"{_called(words)} exited with {process.returncode}")
     return printed.decode(errors="replace") if printed is not None else ""
+
+
+def _called(words: Sequence[str]) -> str:
+    """The command as an error names it: the program and its first word."""
+    return " ".join([Path(words[0]).name, *words[1:2]])
 
 
 class Steps:
