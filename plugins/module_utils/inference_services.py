@@ -1,0 +1,532 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The work of inference_service: options -> wanted services -> planned -> written -> waited for -> asked.
+
+Check mode and a real run share everything up to the writes. A failure stays with its service.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane, inference, rollout
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool, reconcile
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.ownership import UNCHANGED
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Live, Wanted
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, service, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting import READY
+from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import _redacted, _shown
+
+SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
+CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
+
+# Options of one service that are no field of it, and those that a list's entries take over from the task.
+OWN = ("name", "namespace", "namespaces", "state", "pin_runtime", "verify")
+SHARED = ("namespace", "namespaces", "state", "pin_runtime")
+STATES = ("present", "absent")
+
+Object = dict[str, Any]
+
+
+# -- reading a task ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One service of a task. options: its fields as given; path: where they stand, for messages."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    present: bool = True
+    pin: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sample: inference.Sample | None = None
+    path: str = ""
+
+
+def entries(given: Mapping[str, Any]) -> list[Entry]:
+    """Read every service of a task from its options as they were given.
+
+    Raises SpecError, one sentence for each entry that is wrong.
+    """
+    found: list[Entry] = []
+    problems: list[str] = []
+    for options, path in _one_by_one(given):
+        try:
+            found.append(_entry(options, path))
+        except SpecError as error:
+            problems.append(str(error))
+    problems += _repeated(found)
+    if problems:
+        raise SpecError("", problems[0] if len(problems) == 1 else f"{len(problems)} errors: {'. '.join(problems)}")
+    return found
+
+
+def _one_by_one(given: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    single = {key: value for key, value in given.items() if key in OWN or key in service.OPTION_NAMES}
+    several = _listed(given.get("services"))
+    if several is None:
+        return [(single, "")]
+    beside = [key for key, value in single.items() if value is not None and key not in SHARED]
+    if beside:
+        raise SpecError(
+            "services", f"is given beside {', '.join(beside)}: put everything into services, or leave it out"
+        )
+    shared = {key: value for key, value in single.items() if value is not None}
+    merged: list[tuple[Mapping[str, Any], str]] = []
+    for index, item in enumerate(several):
+        path = f"services[{index}]"
+        if not isinstance(item, Mapping):
+            raise SpecError(path, "must be a mapping, the options of one service")
+        own = {key: value for key, value in item.items() if value is not None}
+        inherited = dict(shared)
+        if "namespace" in own or "namespaces" in own:
+            inherited = {key: value for key, value in shared.items() if not key.startswith("namespace")}
+        merged.append(({**inherited, **own}, path))
+    return merged
+
+
+def _listed(value: Any) -> list[Any] | None:
+    if isinstance(value, str):  # what a template made into text
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise SpecError("services", "must be a list, each entry the options of one service") from None
+    if value is not None and not isinstance(value, list):
+        raise SpecError("services", "must be a list, each entry the options of one service")
+    return value
+
+
+def _entry(options: Mapping[str, Any], path: str) -> Entry:
+    own = {key: options.get(key) for key in OWN}
+    state = own["state"] or "present"
+    if state not in STATES:
+        raise SpecError(_at(path, "state"), f"is {state!r}, but must be present or absent")
+    if own["name"] is None:
+        raise SpecError(_at(path, "name"), "is required")
+    entry = Entry(
+        name=service.service_name(own["name"], path),
+        namespaces=_namespaces(own, path),
+        present=state == "present",
+        pin=_flag(own["pin_runtime"], _at(path, "pin_runtime")),
+        options={key: value for key, value in options.items() if key not in OWN},
+        sample=inference.sample(own["verify"], _at(path, "verify")) if own["verify"] is not None else None,
+        path=path,
+    )
+    if entry.present:
+        _body(entry, entry.namespaces[0])  # what is wrong is said before anything is read or written
+    return entry
+
+
+def _namespaces(own: Mapping[str, Any], path: str) -> tuple[str, ...]:
+    one, several = own["namespace"], own["namespaces"]
+    if one is not None and several is not None:
+        raise SpecError(_at(path, "namespace"), "and namespaces are both given: keep one")
+    names = [one] if one is not None else several
+    if not isinstance(names, list) or not names:
+        raise SpecError(_at(path, "namespace"), "is required (or namespaces, a list)")
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise SpecError(_at(path, "namespace"), f"is {name!r}, but must be a namespace's name")
+    return tuple(dict.fromkeys(str(name) for name in names))
+
+
+def _flag(value: Any, path: str) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if str(value).lower() in ("true", "yes", "on", "false", "no", "off"):
+        return str(value).lower() in ("true", "yes", "on")
+    raise SpecError(path, f"must be true or false, not {value!r}")
+
+
+def _body(entry: Entry, namespace: str) -> Object:
+    return service.build(entry.options, name=entry.name, namespace=namespace, path=entry.path)
+
+
+def _repeated(found: Iterable[Entry]) -> list[str]:
+    seen: dict[tuple[str, str], str] = {}
+    problems = []
+    for entry in found:
+        for namespace in entry.namespaces:
+            first = seen.setdefault((namespace, entry.name), entry.path)
+            if first != entry.path:
+                problems.append(f"{entry.path}: is {entry.name} in namespace {namespace}, and so is {first}: keep one")
+    return problems
+
+
+def _at(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+# -- a task ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the module was asked to do. kserve_version: None to find it on the cluster; timeouts in seconds."""
+
+    entries: Sequence[Entry]
+    settings: reconcile.Settings
+    kserve_version: str | None = None
+    wait: bool = False
+    wait_timeout: float = 600.0
+    check_mode: bool = False
+
+
+def task_of(params: Mapping[str, Any], given: Mapping[str, Any], *, check_mode: bool) -> Task:
+    """The module's parameters, checked. Raises SpecError."""
+    version = params["kserve_version"]
+    if version is not None:
+        try:
+            versions.known(version)
+        except ValueError as error:
+            raise SpecError("", str(error)) from error
+    return Task(
+        entries=entries(given),
+        settings=reconcile.Settings(
+            manager=kinds.FIELD_MANAGER,
+            force_conflicts=params["force_conflicts"],
+            workers=params["workers"],
+            webhook_timeout=params["webhook_timeout"],
+        ),
+        kserve_version=version,
+        wait=params["wait"],
+        wait_timeout=params["wait_timeout"],
+        check_mode=check_mode,
+    )
+
+
+@dataclass
+class Item:
+    """One service in one namespace, and all that becomes known of it."""
+
+    entry: Entry
+    namespace: str
+    change: Change | None = None
+    choice: selection.Choice | None = None
+    warnings: list[str] = field(default_factory=list)
+    outcome: rollout.Outcome | None = None
+    reply: inference.Reply | None = None
+    findings: list[Object] = field(default_factory=list)
+
+    def describe(self) -> str:
+        """The service in words."""
+        return f"InferenceService {self.entry.name} in namespace {self.namespace}"
+
+    @property
+    def failure(self) -> str | None:
+        """What went wrong, as a sentence; None where nothing did."""
+        if self.change is not None and self.change.error:
+            return str(self.change.error)
+        if self.outcome is not None and not self.outcome.ok:
+            return self._not_there(self.outcome)
+        if self.reply is not None and not self.reply.ok:
+            return f"{self.describe()} fails verify: {'; '.join(self.reply.problems)}."
+        return None
+
+    def _not_there(self, outcome: rollout.Outcome) -> str:
+        goal = "ready" if self.entry.present else "gone"
+        after = f" after {outcome.seconds:g} s" if outcome.state == rollout.TIMEOUT else ""
+        cause, remedy = outcome.text, outcome.remedy
+        if self.findings:
+            cause = f"{self.findings[0]['cause'].rstrip('.')} [{self.findings[0]['code']}]"
+            remedy = (self.findings[0].get("remedy") or {}).get("text") or remedy
+        said = f"{self.describe()} is not {goal}{after}: {cause.rstrip('.')}"
+        return f"{said}: {remedy.rstrip('.')}." if remedy else f"{said}."
+
+    def plain(self) -> Object:
+        """The service's entry in results."""
+        change = self.change
+        outcome = self.outcome
+        known = (outcome.service if outcome else None) or (change.after if change else None)
+        return {
+            "name": self.entry.name,
+            "namespace": self.namespace,
+            "kind": kinds.INFERENCE_SERVICE[1],
+            "action": change.action if change else None,
+            "changed": bool(change and change.changed),
+            "adopted": bool(change and change.adopted),
+            "confirmed": bool(change and change.confirmed),
+            "object": _shown(change.after) if change else None,
+            "diff": _redacted(change.diff()) if change and change.writes else {},
+            "selection": self.choice.plain() if self.choice else None,
+            "runtime": _runtime_in_use(known),
+            "url": ((known or {}).get("status") or {}).get("url"),
+            "wait": outcome.plain() if outcome else None,
+            "verify": self.reply.plain() if self.reply else None,
+            "findings": self.findings,
+            "error": self.failure,
+            "warnings": self.warnings,
+        }
+
+
+def _runtime_in_use(known: Mapping[str, Any] | None) -> Object | None:
+    status = (known or {}).get("status") or {}
+    for key, kind in (
+        ("servingRuntimeName", kinds.SERVING_RUNTIME),
+        ("clusterServingRuntimeName", kinds.CLUSTER_SERVING_RUNTIME),
+    ):
+        if status.get(key):
+            return {"kind": kind[1], "name": status[key]}
+    return None
+
+
+@dataclass
+class Result:
+    """The module's result as it grows: what is known is returned, failure or not."""
+
+    items: list[Item] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def plain(self) -> Object:
+        """The module's result."""
+        results = [item.plain() for item in self.items]
+        return {"changed": any(item["changed"] for item in results), "results": results}
+
+    def diff(self) -> list[Object]:
+        """What --diff prints: each object that changes, in order."""
+        return [
+            {
+                **_redacted(item.change.diff()),
+                "before_header": f"{item.describe()} (before)",
+                "after_header": f"{item.describe()} (after)",
+            }
+            for item in self.items
+            if item.change and item.change.changed
+        ]
+
+    def failure(self) -> str | None:
+        """Why the task fails; None where it does not."""
+        failed = [item.failure for item in self.items if item.failure]
+        if not failed:
+            return None
+        more = f" ({len(failed)} of {len(self.items)} services failed, see results)" if len(self.items) > 1 else ""
+        return f"{failed[0]}{more}"
+
+    def warn(self, item: Item, text: str) -> None:
+        """Keep a warning with its service, and for the job log."""
+        item.warnings.append(text)
+        self.warnings.append(f"{item.describe()}: {text}")
+
+
+def run(client: Client, task: Task, result: Result) -> None:
+    """Do the task; what becomes known goes into *result*. Raises ClusterError where nothing can be known."""
+    _Run(client, task, result).go()
+
+
+class _Run:
+    """One task on one cluster, step by step."""
+
+    def __init__(self, client: Client, task: Task, result: Result) -> None:
+        self.client = client
+        self.task = task
+        self.result = result
+        self.items = [Item(entry, namespace) for entry in task.entries for namespace in entry.namespaces]
+        result.items = self.items
+
+    def go(self) -> None:
+        self._plan()
+        self._warn()
+        changes = [item.change for item in self.items if item.change]
+        if self.task.check_mode:
+            reconcile.rehearse(self.client, changes, self.task.settings, every=True)
+            self._tell_unconfirmed()
+            return
+        reconcile.carry_out(self.client, changes, self.task.settings)
+        self._wait()
+        self._verify()
+
+    # -- planning ---------------------------------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        asked = [Wanted(rollout.INFERENCE_SERVICE, item.entry.name, item.namespace, None) for item in self.items]
+        live = reconcile.read(self.client, asked, workers=self.task.settings.workers)
+        for item, place in zip(self.items, asked, strict=True):
+            item.change = self._planned(item, place, live)
+
+    def _planned(self, item: Item, place: Wanted, live: Live) -> Change:
+        if not item.entry.present:
+            return self._plan_one(place, live)
+        body = _body(item.entry, item.namespace)
+        framework = service.previous_schema(body)
+        if framework:
+            self.result.warn(item, f"predictor.{framework} is the previous schema: write predictor.model instead")
+        body = service.as_stored(body, self.version if _version_matters(body) else versions.DEFAULT)
+        wanted = Wanted(place.resource, place.name, place.namespace, body)
+        if not item.entry.pin or service.named_runtime(body) or not body["spec"]["predictor"].get("model"):
+            return self._plan_one(wanted, live)
+        return self._pinned(item, wanted, live)
+
+    def _plan_one(self, wanted: Wanted, live: Live) -> Change:
+        return reconcile.plan([wanted], live, self.task.settings)[0]
+
+    def _pinned(self, item: Item, wanted: Wanted, live: Live) -> Change:
+        """Name the runtime that would be chosen; one that was named before stays as long as it serves the service."""
+        body = wanted.body or {}
+        before = service.named_runtime(live.get(wanted) or {})
+        if before:
+            kept = self._named(wanted, before)
+            change = self._plan_one(kept, live)
+            if change.action == UNCHANGED or self._choose(kept.body or {}) is None:
+                return change
+            item.choice = self._choose(kept.body or {})
+            if item.choice and item.choice.selected:
+                return change
+            self.result.warn(item, f"the runtime {before} that it was pinned to does not serve it any more")
+        item.choice = self._choose(body)
+        if item.choice is None or item.choice.selected is None:
+            self.result.warn(item, "no runtime is pinned, since none is known that would be chosen")
+            return self._plan_one(wanted, live)
+        return self._plan_one(self._named(wanted, item.choice.selected.name), live)
+
+    def _named(self, wanted: Wanted, runtime: str) -> Wanted:
+        return Wanted(wanted.resource, wanted.name, wanted.namespace, service.pinned(wanted.body or {}, runtime))
+
+    # -- selection --------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version whose rules apply."""
+        return self.task.kserve_version or control_plane.kserve_version(self.client) or versions.DEFAULT
+
+    @functools.cached_property
+    def runtimes(self) -> list[Object] | None:
+        """Every runtime that could serve one of the services; None where they may not be read."""
+        namespaces = sorted({item.namespace for item in self.items if item.entry.present})
+        try:
+            return [*self._cluster_runtimes(), *self._namespaced_runtimes(namespaces)]
+        except errors.Forbidden as error:
+            self.result.warnings.append(f"Whether KServe will find a runtime is not known: {error}")
+            return None
+
+    def _cluster_runtimes(self) -> list[Object]:
+        try:
+            return self.client.list(CLUSTER_SERVING_RUNTIME)
+        except errors.ApiMissing:  # OpenShift AI may not have the kind
+            return []
+
+    def _namespaced_runtimes(self, namespaces: Sequence[str]) -> list[Object]:
+        answers = pool.each(
+            lambda namespace: self.client.list(SERVING_RUNTIME, namespace), namespaces, self.task.settings.workers
+        )
+        for answer in answers:
+            if answer.error:
+                raise answer.error
+        return [runtime for answer in answers for runtime in answer.value or []]
+
+    def _choose(self, body: Mapping[str, Any]) -> selection.Choice | None:
+        if self.runtimes is None:
+            return None
+        return selection.choose(body, self.runtimes, self.version)
+
+    def _warn(self) -> None:
+        """Say beforehand where KServe will find no runtime, or takes one by chance."""
+        for item in self.items:
+            change = item.change
+            if change is None or not change.wanted.body or not change.writes or change.error:
+                continue
+            item.choice = self._choose(change.wanted.body)
+            text = _doubt(item.choice) if item.choice else None
+            if text:
+                self.result.warn(item, text)
+
+    # -- writing and after ------------------------------------------------------------------------------------
+
+    def _tell_unconfirmed(self) -> None:
+        for item in self.items:
+            change = item.change
+            if change is None or change.confirmed or not change.writes:
+                continue
+            missing = isinstance(change.error, errors.NotFound) and change.error.details.get("kind") == "namespaces"
+            if missing:
+                change.error = None
+                self.result.warn(item, f"unconfirmed: the namespace {item.namespace} does not exist yet.")
+            elif change.error is None:
+                self.result.warn(item, "unconfirmed: the right to try it with dryRun=All lacks.")
+
+    def _wait(self) -> None:
+        waited = [
+            item
+            for item in self.items
+            if item.change and not item.change.error and (self.task.wait or item.entry.sample) and _worth_waiting(item)
+        ]
+        if not waited:
+            return
+        waiter = rollout.Waiter(self.client, select=self._select_now, workers=self.task.settings.workers)
+        targets = [_target(item) for item in waited]
+        for item, outcome in zip(waited, waiter.wait(targets, self.task.wait_timeout), strict=True):
+            item.outcome = outcome
+
+    def _select_now(self, live: Mapping[str, Any]) -> Object | None:
+        self.__dict__.pop("runtimes", None)  # one may have come since
+        choice = self._choose(live)
+        return choice.plain() if choice else None
+
+    def _verify(self) -> None:
+        asked = [item for item in self.items if item.entry.sample and item.outcome and item.outcome.state == READY]
+        replies = pool.each(self._ask, asked, self.task.settings.workers)
+        for item, reply in zip(asked, replies, strict=True):
+            if reply.error:
+                raise reply.error
+            item.reply = reply.value
+
+    def _ask(self, item: Item) -> inference.Reply:
+        assert item.entry.sample and item.outcome and item.outcome.service
+        live = item.outcome.service
+        return inference.infer(self.client, live, item.entry.sample, self._runtime_of(live))
+
+    def _runtime_of(self, live: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        used = _runtime_in_use(live)
+        named = used["name"] if used else service.named_runtime(live)
+        namespace = live["metadata"]["namespace"]
+        candidates = [item for item in self.runtimes or () if item["metadata"]["name"] == named]
+        return next(
+            (item for item in candidates if item["metadata"].get("namespace") == namespace),
+            next((item for item in candidates if not item["metadata"].get("namespace")), None),
+        )
+
+
+def _version_matters(body: Mapping[str, Any]) -> bool:
+    """Whether what the webhook stores of a service depends on KServe's version."""
+    annotations = body["metadata"].get("annotations") or {}
+    return kinds.ANNOTATION_DEPLOYMENT_MODE in annotations or service.previous_schema(body) is not None
+
+
+def _doubt(choice: selection.Choice) -> str | None:
+    """What is doubtful about KServe's choice of a runtime, as things are now."""
+    if choice.failure:
+        return f"KServe finds no runtime for it now: {choice.plain()['explanation']}"
+    if choice.selected is None or len(choice.candidates) < 2:
+        return None
+    if choice.unordered:
+        return f"KServe takes {choice.selected.name} now, but among so many candidates its order is not stable"
+    first, second = choice.candidates[:2]
+    if _rank(choice, first) != _rank(choice, second):
+        return None
+    return (
+        f"the choice of a runtime is a tie: {first.name} and {second.name} differ in nothing but age and name, and "
+        f"KServe takes {first.name} now: name one, or set pin_runtime"
+    )
+
+
+def _rank(choice: selection.Choice, runtime: selection.Runtime) -> tuple[bool, int | None, int]:
+    wish = choice.wish.format if choice.wish else ""
+    return runtime.namespace is None, runtime.priority(wish), runtime.first_protocol()
+
+
+def _worth_waiting(item: Item) -> bool:
+    return item.entry.present or bool(item.change and item.change.before is not None)
+
+
+def _target(item: Item) -> rollout.Target:
+    change = item.change
+    written = change.after if change and change.alters_content else None
+    return rollout.Target(item.namespace, item.entry.name, absent=not item.entry.present, written=written)
