@@ -256,15 +256,21 @@ def _shown(value: t.Any) -> str:
 def read_format(entry: t.Mapping[str, t.Any]) -> Format:
     """Return an entry of spec.supportedModelFormats."""
     path = "spec.supportedModelFormats"
-    priority = entry.get("priority")
-    if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int)):
-        raise SpecError(f"{path}.priority", f"must be a whole number, not {priority!r}")
     return Format(
         name=text(entry, "name", path) or "",
         version=text(entry, "version", path),
         auto_select=flag(entry, "autoSelect", path),
-        priority=priority,
+        priority=_whole(entry.get("priority"), f"{path}.priority"),
     )
+
+
+def _whole(value: t.Any, path: str) -> int | None:
+    """Read a whole number, also one written with a fraction of zero, as the API server does."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise SpecError(path, f"must be a whole number, not {value!r}")
 
 
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)?")

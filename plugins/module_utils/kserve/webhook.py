@@ -86,11 +86,13 @@ def in_scope(runtime: t.Mapping[str, t.Any], existing: t.Iterable[t.Mapping[str,
     scope = scope_of(runtime)
     found = []
     for item in existing:
-        other = plain(item)
-        if not isinstance(other, dict) or not other.get("kind"):
+        if not isinstance(item, t.Mapping) or not item.get("kind"):
             raise SpecError("", "an existing runtime must be an object with its kind")
-        if scope_of(other) == scope:
-            found.append((name_of(other), mapping(other, "spec")))
+        if item["kind"] != scope[0]:
+            continue
+        metadata = plain(item.get("metadata") or {})
+        if scope_of({"kind": scope[0], "metadata": metadata}) == scope:
+            found.append((name_of({"metadata": metadata}), mapping(plain({"spec": item.get("spec")}), "spec")))
     return sorted(found, key=lambda pair: pair[0])
 
 
