@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of serving_runtime where no cluster is needed to see them: what stops it before a request is sent.
+
+All else is shown on the real one: tests/integration/serving_runtime.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries, serving_runtimes
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Wanted
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+
+PARAMS: dict[str, Any] = {
+    "state": "present",
+    "scope": "namespace",
+    "namespace": None,
+    "namespaces": None,
+    "namespace_selector": None,
+    "force": False,
+    "force_conflicts": False,
+    "webhook_timeout": 0,
+    "crd_timeout": 0,
+    "workers": 4,
+    "kserve_version": "0.20.0",
+}
+
+
+def task(given: dict[str, Any], **params: Any) -> serving_runtimes.Task:
+    params = {**PARAMS, **params}
+    return serving_runtimes.task_of(params, runtime_entries.of_task(params, given), check_mode=False)
+
+
+def no_cluster() -> Client:
+    raise AssertionError("the cluster was asked for")
+
+
+def test_errors_of_the_options_need_no_cluster_and_come_together() -> None:
+    outcome = serving_runtimes.Outcome()
+    given = {"runtimes": [{"name": "x"}, {"preset": "nothing"}]}
+    serving_runtimes.run(no_cluster, task(given, namespace="a"), outcome)
+    assert len(outcome.errors) == 2
+    assert str(outcome.failure()).startswith("2 errors: runtimes[0] (x): spec.containers: is required")
+    assert outcome.plain()["results"] == [] and outcome.plain()["changed"] is False
+
+
+def test_one_error_is_the_message() -> None:
+    outcome = serving_runtimes.Outcome()
+    serving_runtimes.run(no_cluster, task({"name": "x"}, namespace="a"), outcome)
+    assert outcome.failure() == outcome.errors[0]
+    assert str(outcome.failure()).startswith("spec.containers: is required")
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "namespace: is required"),
+        ({"scope": "cluster", "namespace": "a"}, "namespace: has no meaning with scope: cluster"),
+        ({"scope": "cluster", "namespaces": ["a"]}, "namespaces: has no meaning"),
+        ({"scope": "cluster", "namespace_selector": "a=b"}, "namespace_selector: has no meaning"),
+    ],
+)
+def test_where(params: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        task({"preset": "triton"}, **params)
+
+
+def live(**env: str) -> dict[str, Any]:
+    variables = [{"name": name, "value": value} for name, value in env.items()]
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "ServingRuntime",
+        "metadata": {"name": "x", "namespace": "a", "managedFields": []},
+        "spec": {"containers": [{"name": "kserve-container", "image": "i", "env": variables}]},
+        "status": {},
+    }
+
+
+def changed(before: dict[str, Any] | None, after: dict[str, Any], action: str = "change") -> Change:
+    wanted = Wanted(serving_runtimes.SERVING_RUNTIME, "x", "a", after)
+    return Change(wanted, action, before, after, "modelserving.kserve", confirmed=True)
+
+
+def test_secrets_in_variables_are_not_shown() -> None:
+    before, after = live(API_TOKEN="tok-old-1", LEVEL="info"), live(API_TOKEN="tok-new-2", LEVEL="debug")
+    kept = copy.deepcopy(after)
+    outcome = serving_runtimes.Outcome(changes=[changed(before, after)])
+    told = repr([outcome.plain(), outcome.diff()])
+    assert "tok-" not in told and "debug" in told and "[redacted]" in told
+    assert after == kept, "the object itself is what is written"
+
+
+def test_a_result_shows_the_object_without_its_bookkeeping() -> None:
+    (result,) = serving_runtimes.Outcome(changes=[changed(None, live(LEVEL="x"), "create")]).plain()["results"]
+    assert "status" not in result["object"] and "managedFields" not in result["object"]["metadata"]
+    assert result["diff"]["before"] == {} and result["changed"] is True
+
+
+def test_a_failed_object_fails_the_task_and_leaves_the_others_results() -> None:
+    good, bad = changed(None, live(), "create"), changed(None, live(), "create")
+    bad.error = errors.Conflict("x is taken")
+    outcome = serving_runtimes.Outcome(changes=[good, bad])
+    assert outcome.failure() == "x is taken (1 of 2 objects failed, see results)"
+    assert outcome.plain()["changed"] is True
+    assert [result["error"] for result in outcome.plain()["results"]] == [None, "x is taken"]
+    assert len(outcome.diff()) == 1
+
+
+def test_a_refused_task_changed_nothing() -> None:
+    outcome = serving_runtimes.Outcome(changes=[changed(None, live(), "create")], errors=["no"])
+    assert outcome.plain()["changed"] is False and outcome.plain()["results"][0]["changed"] is False
+    assert outcome.diff() == []

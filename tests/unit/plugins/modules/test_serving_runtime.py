@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as a whole, without a cluster: its frame, its failures, its documentation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries
+from ansible_collections.modelserving.kserve.plugins.modules import serving_runtime
+
+NOWHERE = {"host": "https://127.0.0.1:1", "api_key": "tok", "validate_certs": False, "request_timeout": 2}
+SERVER = [{"name": "kserve-container", "image": "example/server:1"}]
+
+
+def run(capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, Any]:
+    with patch_module_args({**NOWHERE, **options}), pytest.raises(SystemExit):
+        serving_runtime.main()
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def test_text_is_read_as_it_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    formats = [{"name": "sklearn", "version": 1.10}]
+    result = run(capsys, name="x", namespace="a", containers=SERVER, supported_model_formats=formats)
+    assert result["failed"] and result["results"] == []
+    assert result["msg"].startswith("spec.supportedModelFormats[0].version") and "quote it" in result["msg"]
+
+
+def test_both_spellings(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, name="x", namespace="a", containers=SERVER, host_ipc=True, hostIPC=True)
+    assert "is given twice" in result["msg"]
+
+
+def test_no_cluster_is_one_sentence_and_not_an_absent_runtime(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, name="x", namespace="a", state="absent")
+    assert result["failed"] and result["changed"] is False
+    assert "Cannot reach the Kubernetes API" in result["msg"] and "\n" not in result["msg"]
+    assert "tok" not in json.dumps(result["msg"])
+
+
+def test_where_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "namespace: is required" in run(capsys, name="x", containers=SERVER)["msg"]
+
+
+def test_namespaces_exclude_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "mutually exclusive" in run(capsys, name="x", namespace="a", namespaces=["b"])["msg"]
+
+
+@pytest.mark.parametrize("task", yaml.safe_load(serving_runtime.EXAMPLES.replace("!unsafe", "")))
+def test_every_example_is_without_errors(task: dict[str, Any]) -> None:
+    options = task.get("modelserving.kserve.serving_runtime")
+    if options is None:
+        return
+    params = {"scope": "namespace", "state": "present", "kserve_version": "0.20.0", **options}
+    for entry in runtime_entries.of_task(params, options):
+        assert entry.errors == [], task["name"]
+
+
+def test_the_documentation_names_the_options_and_their_defaults() -> None:
+    documented = yaml.safe_load(serving_runtime.DOCUMENTATION)["options"]
+    for name, option in documented.items():
+        argument = serving_runtime.ARGUMENTS[name]
+        for key in ("type", "choices", "elements", "default"):
+            assert option.get(key) == argument.get(key), (name, key)
