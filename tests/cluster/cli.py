@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line: up, down, status, images, tool."""
+"""The command line: up, down, status, crds, images, tool."""
 
 from __future__ import annotations
 
@@ -43,12 +43,15 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "up": "leave a working cluster with these options; changes nothing on a ready one",
         "down": "remove the cluster; the cache stays",
         "status": "say in one line whether the cluster works",
+        "crds": "put KServe's full or minimal CRDs in place, for tests of either",
     }
     for name, text in helps.items():
         command = commands.add_parser(name, help=text, description=text, epilog=EPILOG)
         command.add_argument("--name", default=environ.get("CLUSTER") or DEFAULT_CLUSTER, help="default: %(default)s")
         if name == "up":
             _add_up_options(command, environ)
+        if name == "crds":
+            command.add_argument("flavour", choices=("full", "minimal"))
     images = commands.add_parser("images", help="build the servers' images into the cache and print their archives")
     images.add_argument("--extra", action="store_true", help="MLServer with MLflow and Hugging Face as well")
     tool = commands.add_parser("tool", help="print the path of a program, built on demand")
@@ -98,6 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0 if cluster.status() else 1
     if arguments.command == "up":
         cluster.up()
+    elif arguments.command == "crds":
+        cluster.crds(arguments.flavour)
     else:
         cluster.down()
     return 0

@@ -256,6 +256,19 @@ class Cluster:
             f"{nodes} node{'s' if nodes != 1 else ''}, kubeconfig {self.options.kubeconfig}"
         )
 
+    def crds(self, flavour: str) -> None:
+        """Give the cluster KServe's full or minimal CRDs.
+
+        Raises:
+            ClusterError: there is no working cluster.
+        """
+        state = self.state()
+        if state.problem:
+            raise ClusterError(f"cluster {self.options.name} is not usable: {state.problem}")
+        module = self.go.module_folder(f"kserve-{state.kserve_version}", MODULE_PATH)
+        with self.steps.step(f"put KServe's {flavour} CRDs in place", self._log("crds")) as step:
+            KServe(self._kubectl(), self.kubeconfig).replace_crds(step, module, flavour)
+
     # -- down
 
     def down(self) -> None:

@@ -148,6 +148,10 @@ class KServe:
             self._await_crds(step, first)
             self.apply(step, [secret_object(Path(folder)), *rest])
 
+    def replace_crds(self, step: Step, module: Path, flavour: str) -> None:
+        """Put KServe's full or minimal CRDs in place of those that are there; objects stay."""
+        self.apply(step, self.read(step, module / "config/crd" / flavour))
+
     def _manifests(self, step: Step, module: Path) -> list[Object]:
         objects = self.read(step, module / "config/default")
         kinds = {item["kind"] for item in objects}
