@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train a small model of each kind in the image that will serve it, so that no library's version can differ.
+
+    python train.py STORE
+
+Writes STORE/<name>/… as a storage URI will name it, and STORE/expected.json with the rows to ask and what the libraries
+themselves answer. Kinds whose library the image lacks are left out.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+STORE = Path(sys.argv[1])
+ASKED = slice(0, 150, 25)
+
+CUSTOM = '''"""A model of one's own: the largest number of each row, and its place."""
+
+import numpy as np
+from mlserver import MLModel
+from mlserver.codecs import NumpyCodec
+from mlserver.types import InferenceResponse
+
+
+class Largest(MLModel):
+    async def load(self) -> bool:
+        return True
+
+    async def predict(self, payload):
+        rows = self.decode(payload.inputs[0], default_codec=NumpyCodec)
+        return InferenceResponse(
+            model_name=self.name,
+            outputs=[
+                NumpyCodec.encode_output("largest", rows.max(axis=1)),
+                NumpyCodec.encode_output("place", np.argmax(rows, axis=1).astype("int64")),
+            ],
+        )
+'''
+
+
+def folder(name: str) -> Path:
+    path = STORE / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def sklearn(rows, labels):
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000).fit(rows, labels)
+    joblib.dump(model, folder("sklearn") / "model.joblib")
+    # the same in a repository of two models, each settings file naming its own model
+    for name, columns in (("sepals", slice(0, 2)), ("petals", slice(2, 4))):
+        part = rows[:, columns]
+        other = LogisticRegression(max_iter=1000).fit(part, labels)
+        joblib.dump(other, folder(f"repository/{name}") / "model.joblib")
+        settings = {
+            "name": name,
+            "implementation": "mlserver_sklearn.SKLearnModel",
+            "parameters": {"uri": "./model.joblib"},
+        }
+        (folder(f"repository/{name}") / "model-settings.json").write_text(json.dumps(settings))
+        EXPECTED[f"repository/{name}"] = {"rows": part[ASKED].tolist(), "answer": other.predict(part[ASKED]).tolist()}
+    return model.predict(rows[ASKED])
+
+
+def xgboost(rows, labels):
+    from xgboost import XGBClassifier
+
+    model = XGBClassifier(n_estimators=5, max_depth=2, n_jobs=1).fit(rows, labels)
+    model.save_model(folder("xgboost") / "model.json")
+    return model.predict(rows[ASKED])
+
+
+def lightgbm(rows, labels):
+    import lightgbm
+
+    data = lightgbm.Dataset(rows, label=labels)
+    model = lightgbm.train({"objective": "regression", "num_threads": 1, "verbose": -1}, data, 5)
+    model.save_model(folder("lightgbm") / "model.bst")
+    return model.predict(rows[ASKED])
+
+
+def mlserver(rows, labels):
+    (folder("custom") / "largest.py").write_text(CUSTOM)
+    (folder("custom") / "model-settings.json").write_text(json.dumps({"implementation": "largest.Largest"}))
+    return rows[ASKED].max(axis=1)
+
+
+def mlflow(rows, labels):
+    import mlflow
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=1000).fit(rows, labels)
+    mlflow.sklearn.save_model(model, str(STORE / "mlflow"))
+    return model.predict(rows[ASKED])
+
+
+def transformers(rows, labels):
+    """A tiny model with random weights: what it says means nothing, but must be the same behind the server."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast, pipeline, set_seed
+
+    set_seed(7)
+    words = {word: place for place, word in enumerate(("[PAD]", "[UNK]", "good", "bad", "model"))}
+    tokens = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokens.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokens, pad_token="[PAD]", unk_token="[UNK]")
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    model = BertForSequenceClassification(config)
+    target = folder("huggingface")
+    model.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+    settings = {
+        "implementation": "mlserver_huggingface.HuggingFaceRuntime",
+        "parameters": {"extra": {"task": "text-classification", "pretrained_model": "/mnt/models"}},
+    }
+    (target / "model-settings.json").write_text(json.dumps(settings))
+    texts = ["good model", "bad model"]
+    answers = pipeline("text-classification", model=model, tokenizer=tokenizer)(texts)
+    EXPECTED["huggingface"] = {"rows": texts, "answer": answers}
+
+
+TRAINERS = {
+    "sklearn": ("sklearn", sklearn),
+    "xgboost": ("xgboost", xgboost),
+    "lightgbm": ("lightgbm", lightgbm),
+    "mlserver": ("custom", mlserver),
+    "mlflow": ("mlflow", mlflow),
+    "transformers": ("huggingface", transformers),
+}
+EXPECTED: dict[str, dict] = {}
+
+
+def main() -> None:
+    from sklearn.datasets import load_iris
+
+    rows, labels = load_iris(return_X_y=True)
+    for library, (name, train) in TRAINERS.items():
+        if importlib.util.find_spec(library) is None:
+            continue
+        answer = train(rows, labels)
+        if answer is not None:
+            EXPECTED[name] = {"rows": rows[ASKED].tolist(), "answer": [float(value) for value in answer]}
+        print(f"trained {name}", flush=True)
+    (STORE / "expected.json").write_text(json.dumps(EXPECTED))
+
+
+if __name__ == "__main__":
+    main()
