@@ -23,7 +23,13 @@ IN_BUNDLE = {"text": "report.txt", "markdown": "report.md", "html": "report.html
 ARGUMENTS: dict[str, Any] = {
     "result": {"type": "dict", "required": True},
     "title": {"type": "str", "default": "Model serving report"},
-    "sections": {"type": "list", "elements": "str", "choices": list(report.SECTIONS), "default": list(report.SECTIONS)},
+    "sections": {
+        "type": "list",
+        "elements": "str",
+        "choices": [*report.SECTIONS, *report.MORE_SECTIONS],
+        "default": list(report.SECTIONS),
+    },
+    "names": {"type": "list", "elements": "str", "default": []},
     "width": {"type": "int", "default": 100},
     "display": {"type": "bool", "default": False},
     "fail_on": {"type": "str", "choices": ["error", "warning"], "default": "error"},
@@ -43,7 +49,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _validated, given = self.validate_argument_spec(ARGUMENTS, required_by={"bundle": ["snapshot"]})
         result = json.loads(json.dumps(given["result"]))  # Ansible's own string types are none that YAML knows
-        renderer = Renderer(result, title=given["title"], fail_on=given["fail_on"])
+        renderer = Renderer(result, title=given["title"], fail_on=given["fail_on"], names=given["names"])
         text = renderer.render("text", width=given["width"], sections=given["sections"])
         if given["display"]:
             Display().display(text)
@@ -51,7 +57,8 @@ class ActionModule(ActionBase):
             files = [self._write(name, path, content) for name, path, content in self._wanted(given, renderer)]
         except (SnapshotError, OSError) as error:
             raise AnsibleActionFail(f"The report was not written: {error}") from error
-        return {"changed": any(file["changed"] for file in files), "text": text, "files": files}
+        changed = any(file["changed"] for file in files)
+        return {"changed": changed, "summary": report.summary(renderer.model), "text": text, "files": files}
 
     def _wanted(self, given: Mapping[str, Any], renderer: Renderer) -> list[tuple[str, str, Callable[[], bytes]]]:
         """Format, path and content of every file that was asked for."""

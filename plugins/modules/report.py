@@ -18,7 +18,8 @@ author:
   - modelserving.kserve contributors (@modelserving)
 options:
   result:
-    description: The result of M(modelserving.kserve.runtime_status), as registered.
+    description:
+      - The result of M(modelserving.kserve.runtime_status) or M(modelserving.kserve.service_logs), as registered.
     type: dict
     required: true
   title:
@@ -32,11 +33,19 @@ options:
     type: bool
     default: false
   sections:
-    description: The parts of the text report, those of the other formats are fixed.
+    description:
+      - The parts of the text that is shown and returned. Files hold all of the default ones.
+      - V(details) has every runtime and service with its pods and endpoints, and V(logs) what
+        M(modelserving.kserve.service_logs) returned.
     type: list
     elements: str
-    choices: [summary, findings, services, runtimes, unseen]
+    choices: [summary, findings, services, runtimes, unseen, details, logs]
     default: [summary, findings, services, runtimes, unseen]
+  names:
+    description: Show only runtimes and services of these names, and the findings about them. Empty means all.
+    type: list
+    elements: str
+    default: []
   width:
     description: Where the sentences of the text report are wrapped. Commands, paths and tables are not.
     type: int
@@ -100,6 +109,34 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+summary:
+  description: What a job may hand on, for example with M(ansible.builtin.set_stats).
+  type: dict
+  returned: always
+  contains:
+    headline:
+      description: One sentence.
+      type: str
+      sample: 2 errors, 1 warning and 1 note. 1 of 5 services ready (2 failed, 1 unknown, 1 loading).
+    error:
+      description: How many errors were found.
+      type: int
+    warning:
+      description: How many warnings were found.
+      type: int
+    info:
+      description: How many notes were found.
+      type: int
+    services:
+      description: How many services were looked at.
+      type: int
+    ready:
+      description: How many of them are ready.
+      type: int
+    findings:
+      description: The first twenty findings, a line each.
+      type: list
+      elements: str
 text:
   description: The text report.
   type: str

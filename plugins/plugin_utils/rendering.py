@@ -32,9 +32,14 @@ class Renderer:
     """Renders one result in any of FORMATS; what all of them show is worked out once."""
 
     def __init__(
-        self, result: Mapping[str, Any], *, title: str = "Model serving report", fail_on: str = "error"
+        self,
+        result: Mapping[str, Any],
+        *,
+        title: str = "Model serving report",
+        fail_on: str = "error",
+        names: Sequence[str] = (),
     ) -> None:
-        self.model = report.model(result, title)
+        self.model = report.model(result, title, names)
         self._fail_on = fail_on
 
     def render(self, name: str, *, width: int = WIDTH, sections: Sequence[str] = report.SECTIONS) -> str:

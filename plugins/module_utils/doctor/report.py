@@ -17,6 +17,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import 
 
 SEVERITIES = ("error", "warning", "info")
 SECTIONS = ("summary", "findings", "services", "runtimes", "unseen")
+# parts of the text report that are shown only where they are asked for
+MORE_SECTIONS = ("details", "logs")
 
 STATE_WORDS = {
     "ready": "ready",
@@ -40,13 +42,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def model(result: Mapping[str, Any], title: str = "Model serving report") -> dict[str, Any]:
+def model(result: Mapping[str, Any], title: str = "Model serving report", names: Sequence[str] = ()) -> dict[str, Any]:
     """What the templates lay out.
+
+    names: only runtimes and services of these names, and the findings about them; empty means all.
 
     result: what runtime_status returned: findings, runtimes, services, summary, unseen, and if there taken_at,
     kserve_version and kubernetes_version. It is redacted again, and control characters are taken out.
     """
     clean = printable(redact.snapshot({key: value for key, value in result.items() if key in _KEYS}))
+    if names:
+        clean = _only(clean, set(names))
     services = [_service(item) for item in topology.by_state(clean.get("services") or [])]
     runtimes = [_runtime(item) for item in clean.get("runtimes") or []]
     findings = [_finding(item, number) for number, item in enumerate(clean.get("findings") or [], 1)]
@@ -69,6 +75,7 @@ def model(result: Mapping[str, Any], title: str = "Model serving report") -> dic
         "unused": [runtime["label"] for runtime in runtimes if not runtime["services"]],
         "left_out": max(0, len(services) - topology.MOST_SERVICES),
         "unseen": [_unseen(item) for item in clean.get("unseen") or []],
+        "logs": [_log(item) for item in clean.get("logs") or []],
         "pictures": {
             "wide": topology.draw(groups, topology.WIDE),
             "narrow": topology.draw(groups, topology.NARROW),
@@ -78,8 +85,34 @@ def model(result: Mapping[str, Any], title: str = "Model serving report") -> dic
 
 
 _KEYS = frozenset(
-    ("findings", "runtimes", "services", "summary", "unseen", "taken_at", "kserve_version", "kubernetes_version")
+    (
+        *("findings", "runtimes", "services", "summary", "unseen", "logs"),
+        *("taken_at", "kserve_version", "kubernetes_version"),
+    )
 )
+
+
+def _only(clean: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    def about(finding: Mapping[str, Any]) -> bool:
+        return bool({ref.get("name") for ref in [finding["object"], *finding["affects"]]} & names)
+
+    return {
+        **clean,
+        "runtimes": [item for item in clean.get("runtimes") or [] if item.get("name") in names],
+        "services": [item for item in clean.get("services") or [] if item.get("name") in names],
+        "findings": [item for item in clean.get("findings") or [] if about(item)],
+    }
+
+
+def summary(shown: Mapping[str, Any], most: int = 20) -> dict[str, Any]:
+    """What a job hands on, from a model: a headline, counts and the worst findings, a line each."""
+    return {
+        "headline": shown["headline"],
+        **shown["counts"],
+        "services": len(shown["services"]),
+        "ready": sum(1 for service in shown["services"] if service["state"] == "ready"),
+        "findings": [f"{item['code']} {item['where']}: {item['title']}" for item in shown["findings"][:most]],
+    }
 
 
 def printable(item: Any) -> Any:
@@ -201,6 +234,28 @@ def _service(item: Mapping[str, Any]) -> dict[str, Any]:
         "model": " ".join(str(part) for part in (item.get("format"), item.get("version")) if part),
         "ready_of": f"{replicas.get('ready') or 0}/{replicas.get('wanted') or 0}",
         "accelerators_text": _accelerators(item),
+        "details": _details(item),
+    }
+
+
+def _details(item: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Pods and endpoints, a line each."""
+    return {
+        "pods": [
+            ", ".join(
+                [
+                    f"{pod.get('name')}: {pod.get('phase')}{'' if pod.get('ready') else ', not ready'}",
+                    *([str(pod["reason"])] if pod.get("reason") else []),
+                    f"{pod.get('restarts') or 0} restarts",
+                    *([f"on {pod['node']}"] if pod.get("node") else []),
+                ]
+            )
+            for pod in item.get("pods") or []
+        ],
+        "endpoints": [
+            f"{point.get('purpose')} {point.get('path')}: {point.get('status') or point.get('error') or 'no answer'}"
+            for point in item.get("endpoints") or []
+        ],
     }
 
 
@@ -217,6 +272,15 @@ def _runtime(item: Mapping[str, Any]) -> dict[str, Any]:
         "protocols_text": ", ".join(str(protocol) for protocol in item.get("protocols") or []),
         "image_text": item.get("image") or "",
         "users": users,
+        "details": {
+            **_details(item),
+            "formats": [_described_format(entry) for entry in item.get("formats") or []],
+            "services": [
+                f"{short(user)}: {STATE_WORDS.get(str(user.get('state')), 'unknown')}"
+                + (f" ({user['how']})" if user.get("how") else "")
+                for user in item.get("services") or []
+            ],
+        },
         "services": list(item.get("services") or []),
         "findings": list(item.get("findings") or []),
         "accelerators_text": _accelerators(item),
@@ -227,6 +291,12 @@ def _format(entry: Mapping[str, Any]) -> str:
     return " ".join(str(part) for part in (entry.get("name"), entry.get("version")) if part)
 
 
+def _described_format(entry: Mapping[str, Any]) -> str:
+    chosen = "chosen automatically" if entry.get("auto_select") else "only where it is named"
+    priority = f", priority {entry['priority']}" if entry.get("priority") is not None else ""
+    return f"{_format(entry)}: {chosen}{priority}"
+
+
 def _accelerators(item: Mapping[str, Any]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted((item.get("accelerators") or {}).items()))
 
@@ -234,6 +304,17 @@ def _accelerators(item: Mapping[str, Any]) -> str:
 def _unseen(item: Mapping[str, Any]) -> dict[str, Any]:
     reason = str(item.get("reason") or "")
     return {**item, "reason": reason, "word": _REASONS.get(reason, reason), "message": item.get("message") or ""}
+
+
+def _log(item: Mapping[str, Any]) -> dict[str, Any]:
+    run = "previous run" if item.get("previous") else str(item.get("state") or "")
+    return {
+        "where": f"Pod {short({'namespace': item.get('namespace'), 'name': item.get('pod')})}",
+        "container": item.get("container") or "",
+        "run": run,
+        "text": str(item.get("text") or "").rstrip("\n"),
+        "error": item.get("error") or "",
+    }
 
 
 # -- the picture -----------------------------------------------------------------------------------------------------
