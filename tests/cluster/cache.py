@@ -18,6 +18,7 @@ from pathlib import Path
 from .steps import ClusterError, say
 
 KEY_LENGTH = 16
+GIGABYTES_AN_ARTEFACT = 3
 
 
 def default_root() -> Path:
@@ -46,6 +47,21 @@ def _content(item: object) -> bytes:
 def _folder(folder: Path) -> bytes:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return b"".join(str(path.relative_to(folder)).encode() + b"\0" + _content(path) for path in files)
+
+
+def require_disk(folder: Path, gigabytes: int, purpose: str) -> None:
+    """Refuse to begin what would end in a full disk.
+
+    Raises:
+        ClusterError: the file system of folder has less free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free // 10**9
+    if free < gigabytes:
+        raise ClusterError(
+            f"{purpose} needs {gigabytes} GB below {folder}, and {free} GB are free: make room, "
+            "or name a folder on another disk by MODELSERVING_CACHE"
+        )
 
 
 class Cache:
@@ -92,6 +108,7 @@ class Cache:
         return final
 
     def _build(self, name: str, final: Path, build: Callable[[Path], None]) -> None:
+        require_disk(self.root, GIGABYTES_AN_ARTEFACT, f"building {name}")
         scratch = self.fresh_scratch(name)
         build(scratch)
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import host
-from .cache import Cache, remove_tree
+from .cache import Cache, remove_tree, require_disk
 from .engine import Engine, Podman
 from .golang import PROGRAMS, GoBuilder
 from .images import ImageBuilder
@@ -30,6 +30,7 @@ from .steps import ClusterError, CommandError, Step, Steps, last_line, say
 
 NODES_SECONDS = 120
 PATIENCE_SECONDS = 60
+GIGABYTES_A_NODE = 5
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Cluster:
         engine = self._prepare_packages() if source.mode == "packages" else Engine(source.engine)
         node_image = self._node_image(source)
         self._remove(engine)
+        require_disk(self.cache.root, GIGABYTES_A_NODE * (1 + self.options.workers), "running the cluster")
         self._record({"engine": source.engine, "mode": source.mode})
         self.models.mkdir(parents=True, exist_ok=True)
         # The servers run as users of their own, and read the models through the nodes' mount.

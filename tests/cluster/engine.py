@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .cache import Cache
+from .cache import Cache, require_disk
 from .settings import IMAGE_PREFIX
 from .steps import CommandError, Step, guarded
 
 CLUSTER_LABEL = "io.x-k8s.kind.cluster"
 KIND_NETWORK = "kind"
+GIGABYTES_AN_IMAGE = 6
 
 CONTAINERS_CONF = """\
 [containers]
@@ -162,6 +163,7 @@ class Podman(Engine):
             return reference
         with self.cache.lock(f"image-{name}"):
             if not self.has_image(reference):
+                require_disk(self.folder, GIGABYTES_AN_IMAGE, f"building the image {name}")
                 build(reference)
                 self._prune(name, reference)
         return reference

@@ -96,10 +96,6 @@ class Kind:
         chosen = ["--image", image] if image else []
         step.run([self.program, *words, *chosen], env=self.env, stdin=json.dumps(content))
 
-    def delete(self, step: Step, name: str, kubeconfig: Path) -> None:
-        """Delete the cluster's containers, dead ones too."""
-        step.run([self.program, "delete", "cluster", "--name", name, "--kubeconfig", str(kubeconfig)], env=self.env)
-
 
 def networks(engine: Engine, step: Step, nodes: Sequence[Node]) -> None:
     """Give each node its CNI configuration and its routes to the other nodes' pods."""

@@ -35,8 +35,8 @@ PASSED = (
     "REQUESTS_CA_BUNDLE",
 )  # fmt: skip
 
-# Mounts live in a namespace of their own: they end with the command, however it ends.
-PRIVATE_MOUNTS = ("unshare", "--mount", "--propagation", "private")
+# Mounts and processes live in namespaces of their own: they end with the command, however it ends.
+APART = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def debian_root(cache: Cache, steps: Steps, name: str, packages: Sequence[str]) -> Path:
@@ -48,7 +48,7 @@ def debian_root(cache: Cache, steps: Steps, name: str, packages: Sequence[str]) 
         root = scratch / "root"
         with steps.step(f"make the {name} root file system (Debian {DEBIAN_SUITE})", f"rootfs-{name}") as step:
             words = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", DEBIAN_SUITE, str(root)]
-            step.run([*PRIVATE_MOUNTS, *words, *([mirror] if mirror else [])])
+            step.run([*APART, *words, *([mirror] if mirror else [])])
             for folder in UNUSED:
                 empty_folder(root / folder)
             pack(step, root, scratch / "root.tar")
@@ -97,7 +97,7 @@ def in_root(
         mounts.append(f"mount --bind {outside} {point}")
     words = [f"{name}={value}" for name, value in {**_passed(), **(env or {})}.items()]
     enter = f'exec env --ignore-environment {" ".join(map(_quote, words))} chroot {root} sh -euc "$SCRIPT"'
-    step.run([*PRIVATE_MOUNTS, "sh", "-euc", "\n".join([*mounts, enter])], env={**step.env, "SCRIPT": script})
+    step.run([*APART, "sh", "-euc", "\n".join([*mounts, enter])], env={**step.env, "SCRIPT": script})
 
 
 def _passed() -> dict[str, str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -136,3 +137,10 @@ def test_a_folder_with_a_mount_in_it_is_not_emptied(tmp_path: Path, monkeypatch:
     with pytest.raises(ClusterError, match="is still mounted"):
         remove_tree(tmp_path)
     assert (tmp_path / "kept").exists()
+
+
+def test_a_disk_without_room_is_named_before_anything_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _folder: usage._replace(free=10**9))
+    with pytest.raises(ClusterError, match=r"building bread needs 3 GB below .*, and 1 GB are free"):
+        Cache(tmp_path).artefact("bread", content_key(1), lambda _folder: pytest.fail("built"))
