@@ -26,10 +26,10 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
 SEED = 20260731
-SAMPLE, EVERYTHING = 120, 500
+SAMPLE, EVERYTHING = 160, 500
 NAMESPACED = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
-PROTOCOLS = (None, [], ["v1"], ["v2"], ["v1", "v2"], ["v2", "grpc-v2"], ["grpc-v2"])
+PROTOCOLS = (None, [], ["v1"], ["v2"], ["v2"], ["v1", "v2"], ["v1", "v2"], ["v2", "grpc-v2"], ["grpc-v2"])
 WORKER = {"name": "worker-container", "image": "example.invalid/w:1"}
 GPU_TYPES = "serving.kserve.io/gpu-resource-types"
 DENIED = re.compile(r'admission webhook "[^"]*" denied the request: (.*)', re.DOTALL)
@@ -55,9 +55,12 @@ class Generator:
         self.prefix = prefix
         self.busy = busy
         self.empty = empty
+        self.rivals = False
 
     def case(self, number: int) -> Case:
-        cluster = self.random.random() < 0.4
+        """Make a case; in every fourth one the runtimes are rivals for one format, so that priorities meet."""
+        self.rivals = number % 4 == 0
+        cluster = self.random.random() < 0.5
         existing = [self.runtime(number, letter, cluster) for letter in "abc"[: self.random.choice((0, 1, 1, 2, 3))]]
         update = bool(existing) and self.random.random() < 0.35
         wanted = self.runtime(number, self.random.choice("abc"[: len(existing)]) if update else "n", cluster)
@@ -77,6 +80,8 @@ class Generator:
             "containers": [{"name": "kserve-container", "image": "example.invalid/server:1"}],
             "supportedModelFormats": [self.entry(number) for _ in range(self.random.choice((1, 1, 2, 3)))],
         }
+        if self.rivals:
+            spec["supportedModelFormats"] = spec["supportedModelFormats"][:2]
         protocols = self.random.choice(PROTOCOLS)
         if protocols is not None:
             spec["protocolVersions"] = protocols
@@ -87,12 +92,16 @@ class Generator:
 
     def entry(self, number: int) -> dict[str, Any]:
         name = f"{self.prefix}-{number}"
+        if self.rivals:
+            versions = self.random.choice(({}, {"version": "1"}, {"version": "1"}))
+            case = self.random.choice((name, name, name.upper()))
+            return {"name": case, "autoSelect": True, "priority": self.random.choice((1, 2, 3)), **versions}
         optional = {
             "version": self.random.choice((None, None, "1", "1", "2", "")),
-            "autoSelect": self.random.choice((True, True, True, True, False, None)),
-            "priority": self.random.choice((None, 1, 1, 2, 2, 3)),
+            "autoSelect": self.random.choice((True, True, True, True, True, False, None)),
+            "priority": self.random.choice((None, 1, 1, 1, 2, 2)),
         }
-        entry = {"name": self.random.choice((name, name, name, name.upper(), f"{name}x"))}
+        entry = {"name": self.random.choice((name, name, name, name, name.upper(), f"{name}x"))}
         return {**entry, **{key: value for key, value in optional.items() if value is not None}}
 
 
