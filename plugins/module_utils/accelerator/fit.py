@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import placement, quantities
@@ -62,6 +62,9 @@ REASONS: dict[str, Reason] = {
 }
 _RANK = {reason: rank for rank, reason in enumerate(REASONS)}
 _TOO_SMALL = 6
+# Where some node is what the pod's selector and affinity ask for, the others were not meant.
+_CHOICES = ("selector", "affinity", "wrong_product")
+_NOT_MEANT = 8
 # A control plane's taint keeps it out of the choice: other nodes explain more, unless they lack the hardware.
 _ROLE_TAINT = 7
 
@@ -122,9 +125,10 @@ class Cluster:
         for state in self.nodes:
             obstacles = self._obstacles(pod, requests, state)
             if obstacles:
-                rejected.append((state, sorted(obstacles, key=_weight)))
+                rejected.append((state, obstacles))
             else:
                 fits.append(state.name)
+        rejected = _not_meant_far(rejected, fits)
         nearest = _nearest(rejected)
         return {
             "fits": fits,
@@ -356,6 +360,25 @@ def _unjudged(pod: Mapping[str, Any]) -> list[str]:
         "spec.volumes": any("persistentVolumeClaim" in volume for volume in spec.get("volumes") or []),
     }
     return [path for path, used in checks.items() if used]
+
+
+def _not_meant_far(
+    rejected: Sequence[tuple[_NodeState, list[Obstacle]]], fits: Sequence[str]
+) -> list[tuple[_NodeState, list[Obstacle]]]:
+    """Weigh the pod's own choice of nodes: what it did not choose explains nothing, unless no node is what it chose."""
+    chosen = bool(fits) or any(not _missed(obstacles) for _state, obstacles in rejected)
+    return [
+        (state, sorted((_far(item) if chosen else item for item in obstacles), key=_weight))
+        for state, obstacles in rejected
+    ]
+
+
+def _missed(obstacles: Sequence[Obstacle]) -> bool:
+    return any(item.reason in _CHOICES for item in obstacles)
+
+
+def _far(obstacle: Obstacle) -> Obstacle:
+    return replace(obstacle, distance=_NOT_MEANT) if obstacle.reason in _CHOICES else obstacle
 
 
 def _weight(obstacle: Obstacle) -> tuple[int, int]:

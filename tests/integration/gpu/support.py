@@ -19,6 +19,8 @@ CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 Object = dict[str, Any]
 Run = Callable[..., gpu_nodes.Outcome]
+# said at once, so that nobody has to wait for kwok, which keeps it true
+READY = {"type": "Ready", "status": "True", "reason": "FakeNode", "message": "a node of the tests"}
 # what an operator would have put there; tests compare it byte by byte
 OPERATOR_LABELS = {
     "nvidia.com/gpu.present": "true",
@@ -43,11 +45,11 @@ def fake_node(
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": {"kubernetes.io/os": "linux", **(labels or {})},
-            "annotations": {**FAKE, **(annotations or {})},
+            "labels": {"kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux", **(labels or {})},
+            "annotations": {**FAKE, TTL: "0", **(annotations or {})},
         },
         "spec": spec,
-        "status": {"capacity": dict(offered), "allocatable": dict(offered)},
+        "status": {"capacity": dict(offered), "allocatable": dict(offered), "conditions": [dict(READY)]},
     }
 
 
@@ -73,9 +75,8 @@ def content(node: Object) -> Object:
 
 
 def settled(node: Object) -> bool:
-    """Whether Kubernetes' own controllers have written all that they write to a new node."""
-    keys = [taint["key"] for taint in node["spec"].get("taints", [])]
-    return TTL in node["metadata"]["annotations"] and "node.kubernetes.io/not-ready" not in keys
+    """Whether the node controller has seen that the node is ready. (The rest of its writes is there from the start.)"""
+    return "node.kubernetes.io/not-ready" not in [taint["key"] for taint in node["spec"].get("taints", [])]
 
 
 def operators_part(node: Object) -> dict[str, str]:

@@ -150,7 +150,7 @@ def test_a_name_that_is_no_node(run: Run, tag: str) -> None:
 def test_requests_are_one_list_and_one_patch_for_each_difference(
     client: Client, make_nodes: MakeNodes, run: Run, tag: str, full: bool
 ) -> None:
-    count, gpus = (1000, 400) if full else (200, 80)
+    count, gpus = (1000, 400) if full else (60, 24)
     make_nodes(
         fake_node(f"{tag}-{index}", {"nvidia.com/gpu": "1"} if index < gpus else {}, {"test": tag})
         for index in range(count)

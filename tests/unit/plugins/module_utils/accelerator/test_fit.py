@@ -222,6 +222,23 @@ def test_the_nearest_node_explains(
     assert (verdict["reason"], verdict["nearest"]) == (reason, nearest)
 
 
+def test_nodes_that_were_not_chosen_explain_nothing() -> None:
+    subject = with_spec(pod(gpu=1), nodeSelector={"zone": "a"})
+    chosen = node(gpus=1, labels={"zone": "a"}, ready="False")
+    verdict = judge(subject, node("other", gpus=1), chosen, *PLAIN)
+    assert (verdict["reason"], verdict["nearest"]) == ("not_ready", ["gpu-1"])
+    # unless no node is what was chosen
+    assert judge(subject, node("other", gpus=1), *PLAIN)["reason"] == "selector"
+
+
+def test_another_product_explains_only_where_the_wanted_one_is_nowhere() -> None:
+    subject = with_spec(pod(gpu=1), nodeSelector={PRODUCT: "A100"})
+    other = node("t4", gpus=1, labels={PRODUCT: "T4"})
+    full = node(gpus=3, labels={PRODUCT: "A100"})
+    assert judge(subject, other, full, pods=BUSY)["reason"] == "resource_taken"
+    assert judge(subject, other)["reason"] == "wrong_product"
+
+
 def test_workers_out_of_cpu_explain_more_than_the_control_planes_taint() -> None:
     verdict = judge(pod(cpu="2"), node("worker"), node("control", taints=[ROLE]), pods=[pod("a", on="worker", cpu="3")])
     assert (verdict["reason"], verdict["nearest"]) == ("cpu", ["worker"])
