@@ -294,6 +294,9 @@ _VALUE = re.compile(
     re.X | re.S,
 )
 
+# A block of YAML that is a document of its own: names inside it decide.
+_DOCUMENT = re.compile(r"(?m)\A\s*[{\[]|^\s*[\"']?[\w.-]+[\"']?:\s")
+
 
 def _assignments(value: str) -> str:
     """Redact what is assigned to a secret's name; what stands on the right of another name is searched too."""
@@ -321,9 +324,11 @@ def _hidden_part(found: re.Match[str], named: re.Match[str]) -> str:
     if found["open"]:
         return _hidden(found["quoted"])
     if found["block"]:
+        if _DOCUMENT.search(found["block"]):
+            return _assignments(found["block"])
         return re.sub(r"\S.*\S|\S", lambda block: _hidden(block[0]), found["block"], count=1, flags=re.S)
     bare = found["bare"]
-    if _hidden(bare) == bare or bare.startswith(PLACEHOLDER):
+    if _hidden(bare) == bare or bare.startswith(PLACEHOLDER) or not re.search(r"\w", bare):
         return bare
     inner = bare.rstrip(",)]}>") or bare
     sentence = ":" in named[0] and inner.lower().rstrip(".!?") in _SENTENCE
@@ -392,11 +397,21 @@ class Redactor:
     def _string(self, item: str, key: str) -> str:
         if key == _LAST_APPLIED:
             return self._json(item, otherwise=PLACEHOLDER)
-        if key and is_secret_name(key):
+        if key and is_secret_name(key) and not self._holds_json(item):
             return self._hide(item)
         if item not in self._memory:
             self._memory[item] = self._json(item, otherwise=None)
         return self._memory[item]
+
+    @staticmethod
+    def _holds_json(item: str) -> bool:
+        """Whether a field is a document of its own, as KServe's section "credentials" is: names inside it decide."""
+        if item.lstrip()[:1] not in ("{", "["):
+            return False
+        try:
+            return isinstance(json.loads(item), (dict, list))
+        except ValueError:
+            return False
 
     def _json(self, item: str, otherwise: str | None) -> str:
         """A string that holds JSON keeps its structure; any other is text, or *otherwise*."""

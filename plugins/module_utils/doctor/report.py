@@ -72,6 +72,7 @@ def model(result: Mapping[str, Any], title: str = "Model serving report", names:
         "findings": findings,
         "services": services,
         "runtimes": runtimes,
+        "in_use": [runtime for runtime in runtimes if runtime["services"] or runtime["findings"]],
         "unused": [runtime["label"] for runtime in runtimes if not runtime["services"]],
         "left_out": max(0, len(services) - topology.MOST_SERVICES),
         "unseen": [_unseen(item) for item in clean.get("unseen") or []],
@@ -137,7 +138,7 @@ def headline(counts: Mapping[str, int], states: Mapping[str, int]) -> str:
     elif not rest:
         services = "The only service is ready." if total == 1 else f"All {total} services are ready."
     else:
-        services = f"{states.get('ready', 0)} of {_many(total, 'service', 'services')} ready ({others})."
+        services = f"{states.get('ready', 0)} of {total} services ready ({others})."
     return f"{_listed(found) if found else 'Nothing found'}. {services}"
 
 

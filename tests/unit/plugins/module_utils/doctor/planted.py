@@ -121,6 +121,8 @@ def shapes(seed: int = 7) -> dict[str, tuple[str, list[str]]]:
         make(30),
     )
     add("password in YAML", "user: app\npassword: {0}\nhost: db\n", make(11))
+    add("password in a block of YAML", "password: |\n  {0}\nuser: app\n", make(11))
+    add("password in a document in YAML", "credentials: |\n  user: app\n  password: {0}\nhost: db\n", make(11))
     add("password in an argument", "--s3-secret-key={0} --verbose", make(18))
     add("password in two arguments", "server --api-key {0} --port 8080", make(18))
     add("password in quotes", "db_password = '{0} {1}'", make(7), make(8))
@@ -162,6 +164,8 @@ ORDINARY = (
     "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) had untolerated taint {nvidia.com/gpu: true}.",
     "TOKENIZERS_PARALLELISM=false",
     "Invalid token: expired",
+    "# ================ CREDENTIALS ================",
+    'credentials: |-\n  {\n    "storageSpecSecretName": "storage-config",\n    "s3Endpoint": ""\n  }\n',
     "Basic authentication required",
     'WWW-Authenticate: Bearer realm="https://auth.example.io/token",service="registry"',
     "unable to find backend library for backend 'tensorflow', try specifying runtime on the model configuration.",

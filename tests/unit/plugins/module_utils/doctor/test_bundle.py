@@ -145,6 +145,7 @@ def broken(tmp_path: Path, content: bytes) -> str:
         (gzip.compress(snapshot.dumps(snapshot.empty()).encode())[:-9], "damaged"),
         (b"\x1f\x8b broken", "damaged"),
     ],
+    ids=["empty", "text", "list", "newer", "zipped-text", "cut-short", "broken"],
 )
 def test_what_is_no_snapshot_is_said_in_a_sentence(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(snapshot.SnapshotError, match=says) as raised:

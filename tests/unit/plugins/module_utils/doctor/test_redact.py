@@ -185,6 +185,24 @@ def test_the_last_applied_configuration_keeps_its_structure() -> None:
     assert inner == {"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": redact.PLACEHOLDER}}
 
 
+def test_a_document_under_a_telling_name_keeps_its_structure() -> None:
+    """KServe's inferenceservice-config has a section "credentials" that names secrets and holds none."""
+    section = {
+        "storageSpecSecretName": "storage-config",
+        "storageSecretNameAnnotation": "serving.kserve.io/storageSecretName",
+        "gcs": {"gcsCredentialFileName": "gcloud-application-credentials.json"},
+        "s3": {"s3AccessKeyIDName": "AWS_ACCESS_KEY_ID", "s3SecretAccessKeyName": "AWS_SECRET_ACCESS_KEY"},
+    }
+    config = {"kind": "ConfigMap", "data": {"credentials": json.dumps(section, indent=3)}}
+    assert redact.value(config) == config
+    section["s3"]["secretAccessKey"] = "wJalrXUtnFEMIK7MDENGbPxRfiCY"
+    redacted = redact.value({"kind": "ConfigMap", "data": {"credentials": json.dumps(section)}})
+    assert json.loads(redacted["data"]["credentials"]) == {
+        **section,
+        "s3": {**section["s3"], "secretAccessKey": redact.PLACEHOLDER},
+    }
+
+
 def test_public_certificates_stay() -> None:
     certificate = "-----BEGIN CERTIFICATE-----\n" + "MIIB" * 16 + "\n-----END CERTIFICATE-----\n"
     webhook = {"webhooks": [{"clientConfig": {"caBundle": base64.b64encode(certificate.encode()).decode()}}]}
