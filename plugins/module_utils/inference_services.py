@@ -236,9 +236,10 @@ class Item:
         goal = "ready" if self.entry.present else "gone"
         after = f" after {outcome.seconds:g} s" if outcome.state == rollout.TIMEOUT else ""
         cause, remedy = outcome.text, outcome.remedy
-        if self.findings:
-            cause = f"{self.findings[0]['cause'].rstrip('.')} [{self.findings[0]['code']}]"
-            remedy = (self.findings[0].get("remedy") or {}).get("text") or remedy
+        diagnosis = next((finding for finding in self.findings if finding["severity"] == "error"), None)
+        if diagnosis:
+            cause = f"{diagnosis['cause'].rstrip('.')} [{diagnosis['code']}]"
+            remedy = diagnosis["remedy"]["text"] or remedy
         said = f"{self.describe()} is not {goal}{after}: {cause.rstrip('.')}"
         return f"{said}: {remedy.rstrip('.')}." if remedy else f"{said}."
 
@@ -464,11 +465,36 @@ class _Run:
         targets = [_target(item) for item in waited]
         for item, outcome in zip(waited, waiter.wait(targets, self.task.wait_timeout), strict=True):
             item.outcome = outcome
+        self._diagnose([item for item in waited if item.outcome and not item.outcome.ok and item.entry.present])
 
     def _select_now(self, live: Mapping[str, Any]) -> Object | None:
         self.__dict__.pop("runtimes", None)  # one may have come since
         choice = self._choose(live)
         return choice.plain() if choice else None
+
+    def _diagnose(self, failed: Sequence[Item]) -> None:
+        """Add what the doctor finds to services that did not become ready."""
+        if not failed:
+            return
+        from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import (  # large: only where needed
+            collect,
+            diagnose,
+        )
+
+        try:
+            snapshot = collect.collect(
+                self.client,
+                namespaces={item.namespace for item in failed},
+                names={item.entry.name for item in failed},
+                probe="unhealthy",
+                dry_run=False,
+            )
+        except errors.ClusterError as error:
+            self.result.warnings.append(f"No diagnosis: {error}")
+            return
+        found = diagnose.diagnose(snapshot, names={item.entry.name for item in failed})["findings"]
+        for item in failed:
+            item.findings = [finding for finding in found if _concerns(finding, item)]
 
     def _verify(self) -> None:
         asked = [item for item in self.items if item.entry.sample and item.outcome and item.outcome.state == READY]
@@ -492,6 +518,14 @@ class _Run:
             (item for item in candidates if item["metadata"].get("namespace") == namespace),
             next((item for item in candidates if not item["metadata"].get("namespace")), None),
         )
+
+
+def _concerns(finding: Mapping[str, Any], item: Item) -> bool:
+    return any(
+        ref["kind"] == kinds.INFERENCE_SERVICE[1]
+        and (ref["namespace"], ref["name"]) == (item.namespace, item.entry.name)
+        for ref in finding["affects"]
+    )
 
 
 def _version_matters(body: Mapping[str, Any]) -> bool:
