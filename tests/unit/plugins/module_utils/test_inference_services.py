@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a task of inference_service, and what is doubtful about a choice; all else is shown on the real cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils import inference_services as subject
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import selection
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+
+
+def entry(**given: Any) -> subject.Entry:
+    (found,) = subject.entries({"name": "iris", "namespace": "a", "format": "sklearn", **given})
+    return found
+
+
+def test_one_service_from_the_modules_own_options() -> None:
+    found = entry(pin_runtime="yes", wait=True, kubeconfig="x", version=1)
+    assert (found.name, found.namespaces, found.present, found.pin, found.path) == ("iris", ("a",), True, True, "")
+    assert found.options == {"format": "sklearn", "version": 1}
+
+
+def test_entries_of_a_list_take_over_where_and_whether() -> None:
+    services = [
+        {"name": "x", "format": "f"},
+        {"name": "y", "format": "f", "namespace": "own", "state": "present"},
+        {"name": "z", "format": "f", "pin_runtime": False},
+    ]
+    given = {"services": services, "namespaces": ["a", "b"], "state": "absent", "pin_runtime": True}
+    found = subject.entries(given)
+    assert [(item.name, item.namespaces, item.present, item.pin) for item in found] == [
+        ("x", ("a", "b"), False, True),
+        ("y", ("own",), True, True),
+        ("z", ("a", "b"), False, False),
+    ]
+
+
+def test_a_list_that_a_template_made_into_text() -> None:
+    (found,) = subject.entries({"services": '[{"name": "x", "namespace": "a", "format": "f"}]'})
+    assert found.name == "x"
+
+
+def test_a_service_that_shall_be_absent_needs_a_name_only() -> None:
+    (found,) = subject.entries({"name": "x", "namespace": "a", "state": "absent"})
+    assert not found.present
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"name": "x", "format": "f"}, "^namespace: is required"),
+    ({"name": "x", "format": "f", "namespaces": []}, "^namespace: is required"),
+    ({"name": "x", "format": "f", "namespace": "a", "namespaces": ["b"]}, "^namespace: and namespaces are both given"),
+    ({"name": "x", "format": "f", "namespaces": "a"}, "^namespace: is required"),
+    ({"name": "x", "format": "f", "namespaces": ["a", None]}, "^namespace: is None"),
+    ({"name": "X", "format": "f", "namespace": "a"}, "^name: is 'X'"),
+    ({"namespace": "a", "format": "f"}, "^name: is required"),
+    ({"name": "x", "namespace": "a", "format": "f", "state": "gone"}, "^state: is 'gone'"),
+    ({"name": "x", "namespace": "a", "format": "f", "pin_runtime": "maybe"}, "^pin_runtime: must be true or false"),
+    ({"name": "x", "namespace": "a", "format": "f", "verify": {}}, "^verify.body: is required"),
+    ({"services": {"name": "x"}}, "^services: must be a list"),
+    ({"services": "x"}, "^services: must be a list"),
+    ({"services": ["x"], "namespace": "a"}, r"^services\[0\]: must be a mapping"),
+    ({"services": [], "format": "f"}, "^services: is given beside format"),
+    ({"services": [{"name": "x", "namespace": "a"}]}, r"^services\[0\].format: is required"),
+    ({"services": [{"name": "x", "namespace": "a", "fromat": "f"}]}, r"^services\[0\].fromat: .*did you mean format"),
+    (
+        {"services": [{"name": "x", "format": "f"}, {"name": "x", "format": "g"}], "namespace": "a"},
+        r"^services\[1\]: is x in namespace a, and so is services\[0\]",
+    ),
+    (
+        {"services": [{"name": "x", "format": 1.5}, {"name": "Y", "format": "f"}], "namespace": "a"},
+        r"^2 errors: services\[0\].format: .*quote it.* services\[1\].name: is 'Y'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "words"), WRONG)
+def test_wrong_tasks(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(SpecError, match=words) as caught:
+        subject.entries(given)
+    assert "\n" not in str(caught.value)
+
+
+def runtime(name: str, namespace: str | None = "a", created: str = "2026-01-01T00:00:00Z", **spec: Any) -> Any:
+    metadata = {"name": name, "creationTimestamp": created, **({"namespace": namespace} if namespace else {})}
+    formats = [{"name": "sklearn", "autoSelect": True, "priority": spec.pop("priority", None)}]
+    return {
+        "kind": "ServingRuntime" if namespace else "ClusterServingRuntime",
+        "metadata": metadata,
+        "spec": {"supportedModelFormats": formats, "containers": [{"name": "kserve-container"}], **spec},
+    }
+
+
+SERVICE = {
+    "kind": "InferenceService",
+    "metadata": {"name": "iris", "namespace": "a"},
+    "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "words"),
+    [
+        ([], "KServe finds no runtime for it now"),
+        ([runtime("one")], None),
+        ([runtime("one"), runtime("two")], "is a tie: one and two differ in nothing but age and name"),
+        ([runtime("one"), runtime("two", created="2026-01-02T00:00:00Z")], "KServe takes two now"),
+        ([runtime("one", priority=1), runtime("two", priority=2)], None),
+        ([runtime("one", priority=2), runtime("two", priority=2)], "is a tie"),
+        ([runtime("one"), runtime("two", namespace=None)], None),
+        ([runtime("one", protocolVersions=["v1"]), runtime("two", protocolVersions=["v1", "v2"])], "is a tie"),
+        ([runtime("one", protocolVersions=["v1"]), runtime("two")], None),
+        ([runtime("one", disabled=True), runtime("two")], None),
+    ],
+)
+def test_doubts_about_the_choice(runtimes: list[Any], words: str | None) -> None:
+    found = subject._doubt(selection.choose(SERVICE, runtimes))
+    assert (found is None) if words is None else (words in str(found))
+
+
+def test_a_named_runtime_is_no_tie() -> None:
+    named = {**SERVICE, "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "runtime": "one"}}}}
+    assert subject._doubt(selection.choose(named, [runtime("one"), runtime("two")])) is None
+    missing = {**SERVICE, "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "runtime": "three"}}}}
+    assert "finds no runtime" in str(subject._doubt(selection.choose(missing, [runtime("one")])))
