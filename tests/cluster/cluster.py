@@ -119,7 +119,7 @@ class Cluster:
         say(f"cluster {self.options.name} from {source.mode}, run by {source.engine}: {source.reason}")
         engine = self._prepare_packages() if source.mode == "packages" else Engine(source.engine)
         node_image = self._node_image(source)
-        self._remove(engine)
+        self._remove()
         require_disk(self.cache.root, GIGABYTES_A_NODE * (1 + self.options.workers), "running the cluster")
         self._record({"engine": source.engine, "mode": source.mode})
         self.models.mkdir(parents=True, exist_ok=True)
@@ -279,17 +279,19 @@ class Cluster:
         with self.cache.lock(f"cluster-{self.options.name}"):
             engine = self._recorded_engine()
             there = self.folder.exists() or bool(engine and engine.containers(self.options.name))
-            if there and engine:
-                self._remove(engine)
-            remove_tree(self.folder)
+            if there:
+                self._remove()
             for path in (self.options.kubeconfig, self.options.record):
                 path.unlink(missing_ok=True)
         say(f"cluster {self.options.name} is removed" if there else f"cluster {self.options.name}: none, nothing to do")
 
-    def _remove(self, engine: Engine) -> None:
-        """Remove what there is of the cluster: containers in any state, their volumes, its folder, its network."""
-        names = engine.containers(self.options.name)
-        if names:
+    def _remove(self) -> None:
+        """Remove what there is of the cluster: containers in any state, their volumes, its folder, its network.
+
+        A kind cluster of the same name in an engine that this cluster is not recorded in is somebody else's.
+        """
+        engine = self._recorded_engine()
+        if engine and (names := engine.containers(self.options.name)):
             with self.steps.step(f"remove the nodes of {self.options.name}", self._log("remove")) as step:
                 step.note(f"containers: {', '.join(names)}")
                 for name in names:

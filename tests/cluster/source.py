@@ -17,6 +17,7 @@ from .steps import ClusterError, CommandError
 
 ENGINES = ("docker", "podman")
 PROBE_SECONDS = 20
+REASON_LENGTH = 110
 MODES = ("auto", "registry", "packages")
 
 # Published images of the same servers, for clusters that can pull.
@@ -125,5 +126,7 @@ def why_not(program: str, image: str) -> str:
 
 def _short(error: Exception) -> str:
     """The end of a chain of causes, where the cause is."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 100 else ": ".join(text.split(": ")[-2:])[-100:]
+    causes = " ".join(str(error).split()).split(": ")
+    while len(causes) > 1 and len(": ".join(causes)) > REASON_LENGTH:
+        causes.pop(0)
+    return ": ".join(causes)[:REASON_LENGTH]
