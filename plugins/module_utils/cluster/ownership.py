@@ -107,9 +107,16 @@ def fields_of(wanted: Mapping[str, Any]) -> Object:
     return {**({"metadata": metadata} if metadata else {}), **content}
 
 
-def body_of(wanted: Mapping[str, Any]) -> Object:
-    """*wanted* as it is sent."""
-    return _named(fields_of(wanted), wanted)
+def body_of(wanted: Mapping[str, Any], live: Mapping[str, Any] | None = None) -> Object:
+    """*wanted* as it is sent.
+
+    Where *live* holds the same but for schema defaults, it goes with them: server-side apply compares before defaults
+    are filled in, and would see a conflict with whoever wrote the very same list.
+    """
+    content = fields_of(wanted)
+    if live is not None:
+        content = _with_defaults_of(live, content, managed_fields.of_all(live), "")
+    return _named(content, wanted)
 
 
 def presentable(live: Mapping[str, Any] | None) -> Object | None:
@@ -172,6 +179,18 @@ def _same(wanted: Any, live: Any, above: str) -> bool:
     if isinstance(wanted, list) and isinstance(live, list):
         return len(wanted) == len(live) and all(_same(a, b, above) for a, b in zip(wanted, live, strict=True))
     return isinstance(wanted, bool) == isinstance(live, bool) and bool(wanted == live)  # True == 1, but not in JSON
+
+
+def _with_defaults_of(live: Any, wanted: Any, shape: Fields | None, above: str) -> Any:
+    """*wanted*, each field that is one to server-side apply taken from *live* where they are the same."""
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping) and not is_one_field(live, shape):
+        return {
+            key: _with_defaults_of(live[key], value, below(shape, key), key) if key in live else value
+            for key, value in wanted.items()
+        }
+    if isinstance(wanted, list) and managed_fields.key_names(shape):
+        return wanted  # its items' fields have owners of their own
+    return live if _same(wanted, live, above) else wanted
 
 
 # -- ownership --------------------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def _send_once(client: Client, change: Change, settings: Settings, dry_run: bool
         uid = ((change.before or {}).get("metadata") or {}).get("uid")
         seen = {"uid": uid} if uid else None  # another object of the same name is not the one that was judged
         return client.delete(wanted.resource, wanted.name, wanted.namespace, preconditions=seen, dry_run=dry_run)
-    body = ownership.body_of(wanted.body)
+    body = ownership.body_of(wanted.body, change.before)
     return client.apply(
         wanted.resource, body, manager=settings.manager, force=settings.force_conflicts, dry_run=dry_run
     )

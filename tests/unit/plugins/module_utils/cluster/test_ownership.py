@@ -308,6 +308,21 @@ def test_a_prediction_replaces_a_spec_that_is_one_field() -> None:
     assert ownership.predict(WANTED, live, ME)["spec"] == SPEC
 
 
+def test_what_is_sent_takes_the_defaults_of_what_is_there() -> None:
+    sent = ownership.body_of(WANTED, ADOPT_CASES["created by another, full"])
+    assert sent["spec"]["containers"] == LIVE_SPEC["containers"]
+    changed = runtime({**SPEC, "containers": [{**CONTAINER, "image": "i:2"}]}, LABELS)
+    assert ownership.body_of(changed, ADOPT_CASES["created by another, full"]) == changed
+    minimal = runtime(LIVE_SPEC, LABELS, [entry(MINIMAL, "kubectl")])
+    assert ownership.body_of(WANTED, minimal)["spec"] == LIVE_SPEC
+
+
+def test_what_is_sent_takes_nothing_that_is_not_wanted() -> None:
+    more = {**LIVE_SPEC, "nodeSelector": {"disk": "ssd", "zone": "b"}, "disabled": True}
+    live = runtime(more, LABELS, [entry(FULL), entry({"f:spec": {"f:nodeSelector": leaves("zone")}}, "other")])
+    assert ownership.body_of(WANTED, live)["spec"] == LIVE_SPEC
+
+
 def test_presentable() -> None:
     live = UNCHANGED_CASES["a status, and our entry on it"]
     shown = ownership.presentable(live)
