@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 name: admission
 short_description: Whether a ServingRuntime or ClusterServingRuntime would be admitted, and what else is wrong with it
 version_added: "0.1.0"
-author: modelserving.kserve contributors
+author:
+  - modelserving.kserve contributors (@modelserving)
 description:
   - Says without a cluster what the API server's schema and KServe's validating webhook say, and what both let through
     although it can never work.

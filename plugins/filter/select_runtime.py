@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 name: select_runtime
 short_description: Which runtime KServe takes for an InferenceService, and why not the others
 version_added: "0.1.0"
-author: modelserving.kserve contributors
+author:
+  - modelserving.kserve contributors (@modelserving)
 description:
   - Decides as KServe's controller does, without a cluster.
   - An InferenceService that names a runtime (C(spec.predictor.model.runtime)) is measured by the checks of that choice;

@@ -82,7 +82,7 @@ def default_service(
         writes it into the annotations where it is Standard, RawDeployment (before 0.17) or ModelMesh.
     :raises SpecError: where the service is not shaped like one.
     """
-    wanted = plain(service)
+    wanted: dict[str, t.Any] = plain(service)
     annotated = ANNOTATION_DEPLOYMENT_MODE in mapping(mapping(wanted, "metadata"), "annotations", "metadata")
     _set_deployment_mode(wanted, kserve_version, default_deployment_mode)
     if annotated and is_model_mesh(wanted):
@@ -99,8 +99,8 @@ def _set_deployment_mode(wanted: dict[str, t.Any], version: str, default: str | 
     mode = annotations.get(ANNOTATION_DEPLOYMENT_MODE)
     if mode is None:
         names = {"Standard", MODEL_MESH} if versions.known(version) >= (0, 16, 0) else {"RawDeployment", MODEL_MESH}
-        if default in names:
-            _annotate(wanted, ANNOTATION_DEPLOYMENT_MODE, t.cast(str, default))
+        if default is not None and default in names:
+            _annotate(wanted, ANNOTATION_DEPLOYMENT_MODE, default)
     elif mode in DEPLOYMENT_MODES_RENAMED and versions.supports(version, "deployment_mode_names"):
         annotations[ANNOTATION_DEPLOYMENT_MODE] = DEPLOYMENT_MODES_RENAMED[mode]
 

@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
 
 KSERVE_CONTAINER = "kserve-container"
 SIMILAR = 0.75
+MAX_ELSEWHERE = 10
 
 
 def explain(choice: Choice) -> str:
@@ -21,15 +22,95 @@ def explain(choice: Choice) -> str:
     if choice.wish is None:
         return f"No runtime is chosen for this service: {choice.unused}."
     parts = [_verdict(choice, choice.wish), *_cautions(choice, choice.wish)]
-    reasons = [f"{_name(runtime)}: {why(choice.wish, runtime, reason)}" for runtime, reason in choice.rejected]
+    reasons = list(_reasons(choice, choice.wish))
     if reasons:
         parts.append(f"{'Not chosen' if choice.selected else 'Rejected'}: {'; '.join(reasons)}.")
     return " ".join(parts)
 
 
+def _reasons(choice: Choice, wish: Wish) -> t.Iterator[str]:
+    """Say what speaks against each runtime; those of other namespaces, which may be many, in one breath at the end."""
+    elsewhere = [runtime for runtime, reason in choice.rejected if reason == "other_namespace"]
+    for runtime, reason in choice.rejected:
+        if reason != "other_namespace":
+            yield f"{_name(runtime)}: {why(wish, runtime, reason)}"
+    if elsewhere:
+        verb = "is" if len(elsewhere) == 1 else "are"
+        names = [_name(runtime) for runtime in elsewhere[:MAX_ELSEWHERE]]
+        more = len(elsewhere) - len(names)
+        listed = _listed([*names, f"{more} more"] if more else names)
+        yield f"{listed} {verb} in another namespace than {wish.namespace}"
+
+
 def why(wish: Wish, runtime: Runtime, reason: str) -> str:
     """Say what a reason of `rejected` means for one runtime."""
     return _WHY[reason](wish, runtime)
+
+
+# Which runtimes that were not taken the table tells of: those whose name or format is the one in question, or all.
+WHY = ("relevant", "all", "none")
+_IRRELEVANT = frozenset({"format", "other_namespace", "not_named"})
+_HEAD = ("SERVICE", "ASKS FOR", "RUNTIME", "BECAUSE")
+
+
+def table(choices: t.Iterable[tuple[t.Mapping[str, t.Any], Choice]], why_not: str = "relevant") -> list[str]:
+    """Return choices as a table's lines, under each service what spoke against the runtimes that were not taken.
+
+    :param choices: services with their choices, in the order of the lines.
+    :param why_not: one of WHY.
+    """
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for service, choice in choices:
+        rows.append(_row(service, choice))
+        rows.extend(_notes(choice, why_not))
+    widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(_HEAD) - 1)]
+    return [_line(row, widths) for row in rows]
+
+
+def _line(row: tuple[str, ...], widths: list[int]) -> str:
+    if len(row) == 1:
+        return f"  - {row[0]}"
+    return "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+
+
+def _row(service: t.Mapping[str, t.Any], choice: Choice) -> tuple[str, ...]:
+    metadata = service.get("metadata") or {}
+    name = f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or '(unnamed)'}"
+    if choice.wish is None:
+        return name, "-", "-", str(choice.unused)
+    wish = choice.wish
+    version = "" if wish.version is None else f" {wish.version}"
+    asked = wish.protocol or ("v1 (implied)" if wish.runtime is None and wish.protocol is None else "any")
+    asks = f"{wish.format}{version}, {asked}"
+    if choice.selected is None:
+        failure = choice.plain()
+        return name, asks, "none", f"{failure['reason']}: {failure['message']}"
+    return name, asks, _name(choice.selected), _because(choice, wish)
+
+
+def _because(choice: Choice, wish: Wish) -> str:
+    selected = t.cast("Runtime", choice.selected)
+    if wish.runtime is not None:
+        return "the service names it"
+    if len(choice.candidates) == 1:
+        return "the only candidate"
+    rival = choice.candidates[1]
+    return f"before {_name(rival)}: {precedence(selected, rival, wish.format)}"
+
+
+def _notes(choice: Choice, why_not: str) -> t.Iterator[tuple[str]]:
+    if choice.wish is None or why_not == "none":
+        return
+    hidden = 0
+    for runtime, reason in choice.rejected:
+        same_name = runtime.name == choice.wish.runtime and reason != "other_namespace"
+        if why_not == "all" or reason not in _IRRELEVANT or same_name:
+            yield (f"not {_name(runtime)}: {why(choice.wish, runtime, reason)}",)
+        else:
+            hidden += 1
+    if hidden and choice.selected is None:
+        yield (f"and {hidden} with other formats, other names or in other namespaces",)
+    yield from ((caution,) for caution in _cautions(choice, choice.wish))
 
 
 def _verdict(choice: Choice, wish: Wish) -> str:

@@ -259,7 +259,8 @@ def json_type(value: t.Any) -> str:
         return "integer"
     if isinstance(value, float):
         return "integer" if value.is_integer() else "number"
-    return {str: "string", list: "array", dict: "object"}.get(type(value), type(value).__name__)
+    words: dict[type, str] = {str: "string", list: "array", dict: "object"}
+    return words.get(type(value), type(value).__name__)
 
 
 def unreadable(spec: t.Mapping[str, t.Any]) -> Violation | None:

@@ -126,7 +126,8 @@ class _Run:
         elif node.kind == "range":
             self._range(node.value, dot)
         elif node.kind == "template":
-            self._template(*node.value, dot)
+            name, pipe = node.value
+            self._template(name, pipe, dot)
         else:
             raise _Break() if node.kind == "break" else _Continue()
 
