@@ -47,6 +47,9 @@ LOG_PODS_A_SERVICE = 2
 CONTROLLERS = "control-plane in (kserve-controller-manager,odh-model-controller)"
 CONTROL_NAMESPACES = ("kserve", "redhat-ods-applications", "opendatahub")
 
+# What the kubelet answers, with 200, for a container that the runtime has already removed.
+_LOG_GONE = ("unable to retrieve container logs for", "failed to try resolving symlinks in path")
+
 _METADATA = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
 _DISCOVERY = {
     "Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -630,6 +633,8 @@ def _log(
     except (Forbidden, Unreachable):
         raise
     except ClusterError:
+        return None
+    if head.startswith(_LOG_GONE):
         return None
     return {
         "namespace": namespace,

@@ -37,6 +37,7 @@ from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.podresources import pod_requests
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import DEFAULT_TABLE
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import preflight as before_deploying
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
     ERROR,
@@ -317,6 +318,28 @@ def diagnose(
         "services": [_service(case, affected.get(case.ref, [])) for case in cases],
         "summary": summary(found),
         "unseen": [_unseen(item) for item in doctor.view.unseen],
+    }
+
+
+def preflight(
+    manifests: Iterable[Mapping[str, Any]],
+    snapshot: Mapping[str, Any] | None = None,
+    *,
+    checks: Iterable[str] | None = None,
+) -> dict[str, Any]:
+    """The rules that decide before deploying, on manifests; the result has the shape of ``diagnose``.
+
+    :param manifests: runtimes, services, claims, Secrets and ConfigMaps (their names count), Templates.
+    :param snapshot: what the cluster has, where it was seen.
+    """
+    found, view = before_deploying.findings(manifests, snapshot)
+    found = ordered(merge([finding for finding in found if _kept(finding, checks)]))
+    return {
+        "findings": [finding.plain() for finding in found],
+        "runtimes": [],
+        "services": [],
+        "summary": summary(found),
+        "unseen": [_unseen(item) for item in view.unseen],
     }
 
 

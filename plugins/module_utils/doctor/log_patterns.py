@@ -76,7 +76,7 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
     # -- programs that do not start -----------------------------------------------------------------------------
     ("KS029", ANY, r"exec format error|Exec format error",
      "the program is built for another CPU architecture than the node's", None),
-    ("KS060", ANY, r"(?:unrecogni[sz]ed|unknown|invalid|unexpected|no such|Unknown) "
+    ("KS060", ANY, r"(?i:unrecogni[sz]ed|unknown|invalid|unexpected|no such) "
      r"(?:option|argument|arguments|flag|shorthand flag|command|command line flag)s?:? *(?P<argument>.*)",
      "the server does not know the argument {argument}", None),
     ("KS060", ANY, r"flag provided but not defined: *(?P<argument>\S+)",
@@ -121,14 +121,16 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "MLServer's worker pool does not work with uvloop 0.22 or later", None),
     ("KS050", SERVER, r"Invalid URI specified for model (?P<model>\S+) \((?P<uri>[^)]*)\)",
      "MLServer finds no file with a well-known name for model {model} at {uri}", None),
+    ("KS050", SERVER, r"IsADirectoryError: .*Is a directory: '(?P<path>[^']+)'",
+     "there is no model file with a name that the implementation knows in {path}", None),
     ("KS050", SERVER, r"Invalid URI specified for model",
      "MLServer finds no file with a well-known name", None),
     ("KS053", SERVER, r"Failed load model settings at (?P<path>[^\s:]+)",
      "MLServer cannot read {path}", None),
     ("KS053", SERVER, r"JSONDecodeError: (?P<what>.*)",
-     "a settings file is not JSON: {what}", None),
+     "model-settings.json or settings.json is not JSON: {what}", None),
     ("KS121", SERVER, r"(?:ensure this value contains valid import path|import path or valid callable|"
-     r"[Ii]nvalid (?:import path|implementation)|not a (?:sub)?class of|import_error|"
+     r"[Ii]nvalid (?:python path|import path|implementation)|Import strings should|not a (?:sub)?class of|import_error|"
      r"(?:model_)?implementation(?:_)?\b.*(?:[Ii]nput should|missing|required|[Ff]ield))",
      "the model implementation is empty or no class that can be imported", None),
     ("KS054", ANY, r"(?:PermissionError.*?Permission denied|Permission denied|Read-only file system)"
@@ -138,7 +140,8 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      r"UnpicklingError|could not find MARK|Ran out of input|pickle data was truncated|input_stream|"
      r"Unknown (?:layer|opset)|opset \d+|was saved with|trained with a (?:newer|different)|"
      r"XGBoostError.*(?:[Ii]nvalid|magic|format|Check failed)|LightGBMError.*(?:[Uu]nknown model format|format error)|"
-     r"BadZipFile|does not support.*pickle|KeyError: \d+\b",
+     r"BadZipFile|does not support.*pickle|KeyError: \d+\b|"
+     r"raised in \S*(?:pickle|joblib|cloudpickle|dill|torch/serialization)\S*\.py",
      "the model file is damaged or was saved by another version of its library", None),
     ("KS120", ANY, r"(?:FileNotFoundError|NoSuchFile|No such file or directory)[^'\"]*(?:['\"](?P<path>[^'\"]+)['\"])?",
      "a file is missing: {path}", None),
@@ -150,6 +153,25 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
     ("KS056", ANY, r"\bMemoryError\b|Cannot allocate memory|std::bad_alloc|DefaultCPUAllocator",
      "the process cannot get the memory it asks for", None),
 )  # fmt: skip
+
+# Lines that say more about a finding than the line that decides: added to the cause of that code.
+COMPANIONS: dict[str, re.Pattern[str]] = {
+    "KS044": re.compile(r"Error parsing text-format [\w.]+: (?P<detail>.*)"),
+    "KS045": re.compile(r"(?P<detail>libtriton_\S+)"),
+}
+
+
+def companion(code: str, reading: Reading, quote: str) -> str:
+    """The detail that another line of the log adds to a finding; "" where there is none."""
+    pattern = COMPANIONS.get(code)
+    if pattern is None:
+        return ""
+    for text in [*reading.errors, *reading.decisive]:
+        found = pattern.search(text)
+        if found and found["detail"] not in quote:
+            return found["detail"].strip()
+    return ""
+
 
 TABLE: tuple[Pattern, ...] = tuple(
     Pattern(code, where, re.compile(pattern), says, remedy) for code, where, pattern, says, remedy in _TABLE
@@ -203,10 +225,11 @@ def match(reading: Reading, where: str, extra: Iterable[Pattern] = ()) -> Match 
             if found:
                 return found
     for text in texts or reading.last:
+        place = reading.places.get(text)
         for pattern in TABLE:
-            found = _try(pattern, text, where)
+            found = _try(pattern, text, where) or (_try(pattern, f"raised in {place}", where) if place else None)
             if found:
-                return found
+                return Match(found.pattern, text, found.says, found.remedy)
     return None
 
 

@@ -52,7 +52,8 @@ _USAGE = re.compile(r"^\s*usage: ", re.IGNORECASE)
 _UNKNOWN_ARGUMENT = re.compile(
     r"unrecogni[sz]ed (?:option|argument|command|flag)|unknown (?:flag|option|argument|shorthand)|no such option|"
     r"invalid option|unexpected (?:option|argument)|flag provided but not defined|unknown command.line flag|"
-    r"Unknown [Oo]ption",
+    r"unknown option",
+    re.IGNORECASE,
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -69,6 +70,12 @@ class Raised:
     @property
     def text(self) -> str:
         return f"{self.name}: {self.message}" if self.message else self.name
+
+    @property
+    def place(self) -> str:
+        """The file of the innermost frame, "" where none was seen."""
+        matched = re.search(r'File "([^"]+)"', self.frame)
+        return matched[1] if matched else ""
 
     @property
     def following(self) -> bool:
@@ -97,6 +104,11 @@ class Reading:
         found += [item.origin for item in reversed(causes) if item.origin]
         found += list(reversed(self.errors))
         return list(dict.fromkeys(text for text in found if text))
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where each exception was raised, by its text: patterns may ask for it."""
+        return {item.text: item.place for item in self.raised if item.place}
 
     @property
     def best(self) -> str:

@@ -37,6 +37,7 @@ WORKERS = 16
 TIMEOUT = 10.0
 BODY = 4096
 METRICS_BODY = 16384
+MAX_PORTS = 12
 
 MODES = ("all", "unhealthy", "none")
 
@@ -186,7 +187,7 @@ def _of_waiting(case: Case, load: Workload) -> Iterator[Probe]:
         item = podstate.container(pod, kinds.CONTAINER)
         if item is None or not item.running:
             continue
-        for port in ports.candidates(item)[:4]:
+        for port in ports.candidates(item)[:MAX_PORTS]:
             yield Probe(
                 case.namespace, case.name, load.component, "live", "pods", snap.name_of(pod), port, "/v2/health/live"
             )

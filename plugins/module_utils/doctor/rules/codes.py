@@ -68,7 +68,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, bool], ...] = (
      "InvalidPredictorSpec: no container configuration found",
      "Give the runtime a container named kserve-container", True),
     ("KS009", "selection", WARNING, "A templated value came out empty or unrendered",
-     "An environment variable or argument of the pod is empty, holds <no value>, or still holds {{ }}",
+     "An environment variable or argument of the pod is empty, holds <no value>, or still holds a template",
      "Set the label or annotation that the template reads, or correct the quoting", True),
     ("KS010", "selection", ERROR, "Two runtimes claim the same priority",
      "The admission webhook refuses the runtime: same priority assigned",
@@ -379,4 +379,5 @@ CODES: dict[str, Code] = {row[0]: Code(*row) for row in _ROWS}
 
 
 def code(name: str) -> Code:
-    return CODES[name]
+    """What a code means; a user's own code gets the meaning of the general one."""
+    return CODES.get(name) or CODES["KS101"]

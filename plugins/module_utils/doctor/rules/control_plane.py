@@ -38,7 +38,8 @@ CONTROLLER_LABELS = ("kserve-controller-manager", "odh-model-controller")
 CONTROLLER = "kserve-controller-manager"
 WEBHOOK_SERVICE = "kserve-webhook-server-service"
 CONFIG = "inferenceservice-config"
-CONFIG_SECTIONS = ("deploy", "ingress", "storageInitializer", "credentials", "logger", "batcher", "agent", "router")
+# Not "credentials": what names secrets there is redacted in a snapshot.
+CONFIG_SECTIONS = ("deploy", "ingress", "storageInitializer", "logger", "batcher", "agent", "router")
 
 # The controller takes a new service up within a second or two.
 TAKEN_UP = 30.0
@@ -507,9 +508,9 @@ def _reconcile_message(case: Case) -> tuple[str, list[Evidence]]:
         seen = snap.event_time(event) or ""
         age = case.view.age(seen)
         # What was rolled out after the event shows that the reconciliation went on.
-        if age is not None and age < EVENT_FRESH and (snap.seconds(seen) or 0) > (snap.seconds(newest) or 0):
-            if not case.deployments or int(event.get("count") or 1) > 1:
-                return message_of(event), [in_event(event)]
+        fresh = age is not None and age < EVENT_FRESH and (snap.seconds(seen) or 0) > (snap.seconds(newest) or 0)
+        if fresh and (not case.deployments or int(event.get("count") or 1) > 1):
+            return message_of(event), [in_event(event)]
     return "", []
 
 

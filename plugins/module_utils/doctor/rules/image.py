@@ -40,13 +40,13 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
      r"proxyconnect|EOF|dial tcp",
      "the registry cannot be reached from the node",
      "Check registry, proxy and firewall, or mirror the image."),
-    (r"manifest unknown|not found|manifest for .* not found|does not exist|no such (?:image|manifest)|NotFound",
-     "the registry has no such image or tag",
-     "Correct the image's name or tag, or push it."),
-    (r"unauthori[sz]ed|authentication required|denied|forbidden|403|401|no basic auth credentials|"
+    (r"unauthori[sz]ed|authentication required|denied|forbidden|\b403\b|\b401\b|no basic auth credentials|"
      r"insufficient_scope|authorization failed",
      "the registry does not allow the pull: credentials are missing, wrong, or the repository does not exist",
      "Give a pull secret (imagePullSecrets of the runtime, the service or its service account), or correct the name."),
+    (r"manifest unknown|not found|manifest for .* not found|does not exist|no such (?:image|manifest)|NotFound",
+     "the registry has no such image or tag",
+     "Correct the image's name or tag, or push it."),
     (r"signature|policy",
      "the node's image policy refuses the image",
      "Sign the image, or allow it in the node's policy."),
@@ -125,9 +125,9 @@ def _telling(case: Case, pod: dict[str, Any], item: podstate.Container, image: s
     waiting = condensed(str(item.waiting.get("message") or ""))
     for event in case.view.events_of(pod):
         message = condensed(message_of(event))
-        if event.get("reason") == "Failed" and image in message and ("rror" in message or "pull" in message):
-            if "Back-off" not in message and "ImagePullBackOff" not in message:
-                return message, [in_event(event)]
+        about = event.get("reason") == "Failed" and image in message and ("rror" in message or "pull" in message)
+        if about and "Back-off" not in message and "ImagePullBackOff" not in message:
+            return message, [in_event(event)]
     return ("" if waiting.startswith("Back-off") and "rror" not in waiting else waiting), []
 
 

@@ -52,7 +52,7 @@ def not_served(case: Case, load: Workload, extra: tuple[log_patterns.Pattern, ..
     if unreachable is not None:
         return _unreachable(case, load, unreachable)
     model = asked[0]
-    alive = [item for item in probes(case, "ready", "services") + probes(case, "live", "services")]
+    alive = probes(case, "ready", "services") + probes(case, "live", "services")
     answering = next((item for item in alive if item.get("status") == 200), None)
     if answering is None and model.get("status") not in (400, 404, 503):
         return None

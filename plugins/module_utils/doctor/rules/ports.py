@@ -80,7 +80,11 @@ def asked(
     return found
 
 
+# Where HTTP servers listen when nobody tells them otherwise.
+COMMON = (8080, 8000, 8081, 8085, 8090, 8888, 5000, 3000, 80)
+
+
 def candidates(item: podstate.Container) -> list[int]:
-    """Ports where the server may be found: declared, asked by probes, configured, and the servers' default."""
-    ports = [*podstate.port_numbers(item), *sorted(asked(item)), configured(item.spec), 8080]
+    """Ports where the server may be found: declared, asked by probes, configured, and the usual ones."""
+    ports = [*podstate.port_numbers(item), *sorted(asked(item)), configured(item.spec), *COMMON]
     return [port for port in dict.fromkeys(ports) if port]

@@ -33,6 +33,10 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.s
 
 # A container that has been up this long and shows an error in its log is not just slow.
 ERROR_GRACE = 45.0
+# A container that has restarted twice or more and ended this recently is in a loop, ready or not.
+FLAPPING = 240.0
+# A port that refuses connections this long, with no startup probe, is more likely the wrong one.
+REFUSED_GRACE = 120.0
 # How long a silent container without startup probe may load before its deadline decides (Deployment's default).
 DEFAULT_DEADLINE = 600.0
 # Terminations that say nothing about the program: the node restarted, or the runtime lost the container.
@@ -70,8 +74,10 @@ def cannot_start(case: Case, load: Workload, pod: dict[str, Any], extra: Extra =
 def _refused_config(case: Case, pod: dict[str, Any], item: podstate.Container, message: str) -> Finding:
     evidence = [in_field(pod, f"status.containerStatuses[{item.name}].state.waiting", message)]
     origin, path = case.origin("securityContext", item.name)
-    if "runAsNonRoot" in message:
-        user = "runs as root" if "run as root" in message else "has a user that is not a number"
+    if "runAsNonRoot" in message or "breaks non-root policy" in message:
+        user = "has a user that is not a number" if "non-numeric" in message else "runs as root"
+        if "breaks non-root policy" in message:
+            user = "is run as user 0 (runAsUser)"
         cause = (
             f"Container {item.name} must not run as root (runAsNonRoot), but image {item.spec.get('image')} {user}: "
             f"{message.split(' (pod:')[0].rstrip('.')}."
@@ -207,7 +213,13 @@ def by_pattern(
     cause = f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} fails: {known.says}"
     if code == "KS029":
         cause = _architecture(case, pod, item)
-    cause += f" ({quote})." if quote and quote not in cause else "."
+    detail = condensed(log_patterns.companion(code, reading, quote))
+    quoted = "; ".join(text for text in (quote, detail) if text and text not in cause)
+    cause += f" ({quoted})." if quoted else "."
+    if code == "KS129":
+        cause += _port_holders(pod, item)
+    if code in _OF_STORE and case.storage_uri:
+        cause += f" The storage path is {case.storage_uri}."
     evidence = [in_log(pod, item.name, quote, previous)]
     evidence += [in_log(pod, item.name, other, previous) for other in reading.decisive[:4] if condensed(other) != quote]
     if item.terminated:
@@ -225,11 +237,22 @@ def by_pattern(
     )
 
 
+def _port_holders(pod: dict[str, Any], item: podstate.Container) -> str:
+    """Who else is in the pod's network, where a port is taken."""
+    others = [other.name for other in podstate.containers(pod) if not other.init and other.name != item.name]
+    own = ", ".join(str(port) for port in podstate.port_numbers(item))
+    text = f" Container {item.name} declares port {own}." if own else ""
+    return text + (f" The pod's other containers are {', '.join(others)}." if others else "")
+
+
 def _general_remedy(code: str) -> str:
     from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import CODES
 
     return CODES[code].remedy if code in CODES else "Correct what the log names"
 
+
+# Codes that are about what lies in the model store.
+_OF_STORE = frozenset({"KS043", "KS044", "KS050", "KS053", "KS119", "KS120"})
 
 # What a log finding asks to change: the container's field, where it is one.
 _FIELD_OF_CODE = {"KS060": "args", "KS029": "image", "KS045": "image", "KS055": "image"}
@@ -275,16 +298,10 @@ def _server(case: Case, item: podstate.Container, reading: log_reading.Reading) 
 def server_kind(case: Case, item: podstate.Container, reading: log_reading.Reading | None = None) -> str:
     """triton, mlserver or "": by the runtime's server-type, the image and command, or the log."""
     annotation = snap.annotations_of(case.runtime or {}).get("serving.kserve.io/server-type", "")
-    words = " ".join(
-        str(word)
-        for word in [
-            annotation,
-            item.spec.get("image") or "",
-            *(item.spec.get("command") or []),
-            *(item.spec.get("args") or []),
-            *[env.get("name") or "" for env in item.spec.get("env") or []],
-        ]
-    ).lower()
+    command = item.spec.get("command") or []
+    # A command of its own runs what it names, whatever the image is called.
+    hints = command[:1] if command else [annotation, item.spec.get("image") or "", *(item.spec.get("args") or [])]
+    words = " ".join(str(word) for word in hints).lower()
     if "tritonserver" in words or "triton" in annotation or (reading is not None and reading.rows):
         return "triton"
     if "mlserver" in words:
@@ -508,11 +525,36 @@ def _waits(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Conta
     if said and not _loading_only(said) and age > 20:
         return _probe_refused(case, pod, item, kind, said, evidence)
     deadline = _deadline(load)
+    refused = "connection refused" in said
+    if refused and kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe"):
+        return _nobody_listens(case, pod, item, kind, port, age, evidence)
     if _was_ready(case, pod, item, age) and said:
         return _probe_refused(case, pod, item, kind, said, evidence)
     if age > deadline or (_overdue(load) and age > deadline / 2):
         return _too_slow(case, load, pod, item, age, said, evidence)
     return _early(case, pod, item, age, deadline, said, evidence)
+
+
+def _nobody_listens(
+    case: Case,
+    pod: dict[str, Any],
+    item: podstate.Container,
+    kind: str,
+    port: int | None,
+    age: float,
+    evidence: list[Evidence],
+) -> Finding:
+    """Row 58 where the server does not say where it listens: no startup probe grants it more time."""
+    origin, path = case.origin("ports", item.name)
+    return case.finding(
+        "KS058",
+        f"Nothing listens on port {port}, which the {kind} of container {item.name} asks, {age:.0f} s after its start: the "
+        "server listens on another port, or takes long to load without a startupProbe that allows for it.",
+        evidence,
+        f"Make {path} of {origin}, the probe and the server's own port agree; give a slow server a startupProbe.",
+        object=origin,
+        key=item.name,
+    )
 
 
 def _was_ready(case: Case, pod: dict[str, Any], item: podstate.Container, age: float) -> bool:
@@ -644,6 +686,9 @@ def restarted(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()
         if item.init or not ended or ended.get("reason") in _UNKNOWN_ENDS:
             continue
         since = case.view.age(ended.get("finishedAt"))
+        # A server that ends again and again may be ready in between (MLServer's port opens before the model loads).
+        if item.restarts >= 2 and since is not None and since < FLAPPING:
+            return _crash(case, load, pod, item, extra)
         if ended.get("reason") == "OOMKilled" and (since is None or since < 86400):
             return out_of_memory(case, pod, item, WARNING)
         if item.restarts >= 3 and since is not None and since < 3600:

@@ -104,7 +104,7 @@ def unscheduled(case: Case, load: Workload, pod: dict[str, Any], nodes: Nodes) -
     special = _by_message(message, ("KS124", "KS123"))
     verdict = nodes.why_not(pod) if nodes.seen else None
     if verdict and verdict.get("reason") and special is None:
-        return _by_nodes(case, load, pod, verdict, evidence, nodes)
+        return by_nodes(case, load, pod, verdict, evidence)
     if verdict and verdict["fits"] and special is None and age < 4 * SCHEDULE_GRACE:
         return None
     return _from_message(case, pod, message, special, evidence)
@@ -179,9 +179,10 @@ def _pairs(labels: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "any label"
 
 
-def _by_nodes(
-    case: Case, load: Workload, pod: dict[str, Any], verdict: dict[str, Any], evidence: list[Evidence], nodes: Nodes
+def by_nodes(
+    case: Case, load: Workload, pod: dict[str, Any], verdict: dict[str, Any], evidence: list[Evidence]
 ) -> Finding:
+    """The finding for a verdict of accelerator.fit: which node comes nearest, and what is in its way."""
     code = _CODES.get(str(verdict["reason"]), "KS125")
     wanted = ", ".join(f"{value} {name}" for name, value in (verdict.get("requests") or {}).items())
     summary = str(verdict["summary"]).rstrip(".")

@@ -10,6 +10,7 @@ against it (pkg/controller/v1beta1/inferenceservice/components/predictor.go, rec
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,11 +157,13 @@ def _none_found(case: Case, choice: selection.Choice) -> Finding:
     wish = choice.wish
     assert wish is not None
     nearest = sorted(choice.rejected, key=lambda item: -_near(wish, *item))
-    code = _CODE_OF_REASON[nearest[0][1]] if nearest and _near(wish, *nearest[0]) > 1 else "KS003"
+    code = _CODE_OF_REASON[nearest[0][1]] if nearest and _near(wish, *nearest[0]) > 0 else "KS003"
     cause = f"No runtime takes {_asked(wish)} in namespace {case.namespace}"
-    telling = [item for item in nearest if _near(wish, *item) > 1] or nearest
+    telling = [item for item in nearest if _near(wish, *item) > 0]
     reasons = [f"{_shown(runtime)}: {explaining.why(wish, runtime, reason)}" for runtime, reason in telling[:6]]
-    if reasons:
+    if nearest and not reasons:
+        cause += f": none of the {len(nearest)} runtimes has the format {wish.format}{_close_formats(wish, nearest)}"
+    elif reasons:
         more = len(nearest) - len(reasons)
         cause += ": " + "; ".join(reasons) + (f"; and {more} more" if more > 0 else "")
     else:
@@ -174,15 +177,23 @@ def _none_found(case: Case, choice: selection.Choice) -> Finding:
     )
 
 
+def _close_formats(wish: selection.Wish, rejected: list[tuple[selection.Runtime, str]]) -> str:
+    known = sorted({entry.name for runtime, _reason in rejected for entry in runtime.formats})
+    close = difflib.get_close_matches(wish.format.lower(), known, 3, 0.6)
+    if close:
+        return f" (there is {', '.join(close)}; upper and lower case count)"
+    return f" (there are {', '.join(known[:12])})" if known else ""
+
+
 def _near(wish: selection.Wish, runtime: selection.Runtime, reason: str) -> int:
     """How near a runtime came; one that lacks the format is far, whatever else speaks against it."""
     has_format = any(entry.name == wish.format for entry in runtime.formats)
-    return _NEARNESS.get(reason, 0) + (1 if has_format else 0) if has_format else 0
+    return _NEARNESS.get(reason, 0) + 1 if has_format else 0
 
 
 def _advice(wish: selection.Wish, nearest: list[tuple[selection.Runtime, str]]) -> str | None:
-    if not nearest:
-        return "Install a runtime for the format."
+    if not nearest or not _near(wish, *nearest[0]):
+        return "Correct the format's name, or install a runtime for it."
     runtime, reason = nearest[0]
     name = _shown(runtime)
     versions = sorted({str(entry.version) for entry in runtime.formats if entry.name == wish.format})

@@ -170,8 +170,7 @@ def mount_fails(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | No
 
 
 def _waits_for_volumes(pod: dict[str, Any]) -> bool:
-    states = [item for item in podstate.containers(pod)]
-    started = any(item.running or item.terminated for item in states)
+    started = any(item.running or item.terminated for item in podstate.containers(pod))
     return not started and not podstate.ready(pod)
 
 
