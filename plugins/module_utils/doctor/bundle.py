@@ -106,7 +106,7 @@ def entries(data: Mapping[str, Any], reports: Mapping[str, str], dump: Callable[
 
 def _object_files(key: str, objects: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Path and content for the objects of one kind; *key* is "<plural>" or "<plural>.<group>"."""
-    resource, _, group = key.partition(".")
+    resource, _dot, group = key.partition(".")
     by_namespace: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for obj in objects:
         by_namespace[snapshot.namespace_of(dict(obj))].append(obj)

@@ -57,6 +57,7 @@ def model(result: Mapping[str, Any], title: str = "Model serving report", names:
     runtimes = [_runtime(item) for item in clean.get("runtimes") or []]
     findings = [_finding(item, number) for number, item in enumerate(clean.get("findings") or [], 1)]
     counts = {severity: sum(1 for item in findings if item["severity"] == severity) for severity in SEVERITIES}
+    checked = list(clean.get("checked") or [])
     states = Counter(service["state"] for service in services)
     groups = _groups(runtimes, services)
     return {
@@ -66,8 +67,8 @@ def model(result: Mapping[str, Any], title: str = "Model serving report", names:
         "versions": _versions(clean),
         "counts": counts,
         "worst": next((severity for severity in SEVERITIES if counts[severity]), "ok"),
-        "headline": headline(counts, states),
-        "coverage": coverage(len(services), len(runtimes), len(clean.get("unseen") or [])),
+        "headline": headline(counts, states, judged=bool(checked)),
+        "coverage": coverage(_looked(len(services), len(runtimes), len(checked)), len(clean.get("unseen") or [])),
         "states": [{"state": s, "word": STATE_WORDS[s], "count": states[s]} for s in topology.STATES if states[s]],
         "findings": findings,
         "services": services,
@@ -75,6 +76,7 @@ def model(result: Mapping[str, Any], title: str = "Model serving report", names:
         "in_use": [runtime for runtime in runtimes if runtime["services"] or runtime["findings"]],
         "unused": [runtime["label"] for runtime in runtimes if not runtime["services"]],
         "left_out": max(0, len(services) - topology.MOST_SERVICES),
+        "checked": [{"where": label(ref), "good": not _hit(ref, findings)} for ref in checked],
         "unseen": [_unseen(item) for item in clean.get("unseen") or []],
         "logs": [_log(item) for item in clean.get("logs") or []],
         "pictures": {
@@ -87,7 +89,7 @@ def model(result: Mapping[str, Any], title: str = "Model serving report", names:
 
 _KEYS = frozenset(
     (
-        *("findings", "runtimes", "services", "summary", "unseen", "logs"),
+        *("findings", "runtimes", "services", "summary", "unseen", "logs", "checked"),
         *("taken_at", "kserve_version", "kubernetes_version"),
     )
 )
@@ -127,25 +129,33 @@ def printable(item: Any) -> Any:
     return item
 
 
-def headline(counts: Mapping[str, int], states: Mapping[str, int]) -> str:
-    """One sentence: what was found, and how many services are ready."""
+def headline(counts: Mapping[str, int], states: Mapping[str, int], *, judged: bool = False) -> str:
+    """One sentence: what was found, and how many services are ready. judged: manifests were, and no services."""
     found = [_many(counts[severity], *_COUNTED[severity]) for severity in SEVERITIES if counts.get(severity)]
+    first = f"{_listed(found) if found else 'Nothing found'}."
     total = sum(states.values())
     rest = total - states.get("ready", 0)
     others = ", ".join(f"{states[s]} {STATE_WORDS[s]}" for s in topology.STATES if s != "ready" and states.get(s))
     if not total:
-        services = "No service to show."
-    elif not rest:
-        services = "The only service is ready." if total == 1 else f"All {total} services are ready."
-    else:
-        services = f"{states.get('ready', 0)} of {total} services ready ({others})."
-    return f"{_listed(found) if found else 'Nothing found'}. {services}"
+        return first if judged else f"{first} No service to show."
+    if not rest:
+        return f"{first} {'The only service is' if total == 1 else f'All {total} services are'} ready."
+    return f"{first} {states.get('ready', 0)} of {total} services ready ({others})."
 
 
-def coverage(services: int, runtimes: int, unseen: int) -> str:
+def coverage(looked: str, unseen: int) -> str:
     """One sentence: what was looked at, and that something was not."""
-    looked = f"{_many(services, 'service', 'services')} and {_many(runtimes, 'runtime', 'runtimes')} looked at"
     return f"{looked}; {_many(unseen, 'thing', 'things')} could not be seen." if unseen else f"{looked}."
+
+
+def _looked(services: int, runtimes: int, checked: int) -> str:
+    if checked:
+        return f"{_many(checked, 'runtime or service', 'runtimes and services')} judged before deploying"
+    return f"{_many(services, 'service', 'services')} and {_many(runtimes, 'runtime', 'runtimes')} looked at"
+
+
+def _hit(ref: Mapping[str, Any], findings: Iterable[Mapping[str, Any]]) -> bool:
+    return any(label(ref) in (item["where"], *map(label, item.get("affects") or [])) for item in findings)
 
 
 def when(taken_at: str | None) -> str:
