@@ -293,12 +293,11 @@ class _Run:
 
     def _surroundings(self) -> _Surroundings:
         """The services and the runtimes of both kinds that the changes can concern, as they are before them."""
-        touched = {change.wanted.namespace for change in self.changes if change.action in _ALTERING}
+        touched = list(dict.fromkeys(c.wanted.namespace for c in self.changes if c.action in _ALTERING))
         if not touched:
             return _Surroundings()
-        namespace = None if len(touched) > 1 or self.task.cluster_scope else next(iter(touched))
         try:
-            services = self._services(namespace, None if self.task.cluster_scope else touched)
+            services = self._services(touched)
             if not services:
                 return _Surroundings()
             other = SERVING_RUNTIME if self.task.cluster_scope else CLUSTER_SERVING_RUNTIME
@@ -307,12 +306,14 @@ class _Run:
             return _Surroundings(unseen=str(error))
         return _Surroundings(services, before)
 
-    def _services(self, namespace: str | None, touched: set[str | None] | None) -> list[Object]:
+    def _services(self, touched: list[str | None]) -> list[Object]:
+        """The services of the namespaces *touched*; of all where a cluster runtime is."""
+        workers = self.task.settings.workers
         try:
-            found = self.client.list(INFERENCE_SERVICE, namespace)
+            found = reconcile.list_in(self.client, INFERENCE_SERVICE, touched, workers=workers)
         except errors.ApiMissing:
             return []
-        return [item for item in found if touched is None or item["metadata"]["namespace"] in touched]
+        return [item for item in found if touched == [None] or item["metadata"]["namespace"] in touched]
 
     def _tell_affected(self, surroundings: _Surroundings) -> None:
         if surroundings.unseen:

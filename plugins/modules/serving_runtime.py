@@ -195,10 +195,11 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     var: installed.affected.moves
 
-- name: For the whole cluster
+- name: For the whole cluster, to be used by services that name it
   modelserving.kserve.serving_runtime:
     preset: kserve-sklearnserver
     scope: cluster
+    auto_select: false
 
 - name: Delete a runtime, unless a service uses it
   modelserving.kserve.serving_runtime:

@@ -164,11 +164,14 @@ def read(client: Client, wanted: Sequence[Wanted], *, whole: bool = False, worke
             live.add(resource, [found] if found else [])
         else:
             namespaces = list(dict.fromkeys(item.namespace for item in of_kind))
-            live.add(resource, _list(client, resource, namespaces, workers))
+            live.add(resource, list_in(client, resource, namespaces, workers=workers))
     return live
 
 
-def _list(client: Client, resource: Resource, namespaces: list[str | None], workers: int) -> list[Object]:
+def list_in(
+    client: Client, resource: Resource, namespaces: Sequence[str | None], *, workers: int = WORKERS
+) -> list[Object]:
+    """The objects of at least these namespaces: one list, or one for each where listing all of them is forbidden."""
     if len(namespaces) == 1:
         return client.list(resource, namespaces[0])
     try:
