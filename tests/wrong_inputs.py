@@ -243,7 +243,7 @@ WRONG_INPUTS: tuple[WrongInput, ...] = (
         autoSelect=True,
     ),
     container(
-        "spec.containers[0].volumeMounts: is given twice, as volumeMounts and as volume_mounts: keep one",
+        "spec.containers[0].volumeMounts: is given twice, as volume_mounts and as volumeMounts: keep one",
         volumeMounts=[],
         volume_mounts=[],
     ),

@@ -481,7 +481,6 @@ def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
     if not isinstance(value, t.Mapping):
         raise SpecError(path, f"must be a mapping, not {_shown(value)}")
     result: dict[str, t.Any] = {}
-    seen: dict[str, str] = {}
     for key, item in value.items():
         name = str(key)
         known = field.spellings.get(name)
@@ -494,9 +493,8 @@ def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
             continue
         if item is None:
             continue
-        if known.name in seen:
-            raise SpecError(_at(path, known.name), f"is given twice, as {seen[known.name]} and as {name}: keep one")
-        seen[known.name] = name
+        if known.name in result:
+            raise SpecError(_at(path, known.name), f"is given twice, as {known.option} and as {known.name}: keep one")
         result[known.name] = _value(known, item, _at(path, known.name))
     for known in field.fields:
         if known.required and known.name not in result:

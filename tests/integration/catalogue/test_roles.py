@@ -27,28 +27,29 @@ CLUSTER_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 Object = dict[str, Any]
 
 
-def play(folder: Path, kubeconfig: str, *roles: tuple[str, Object], check: bool = False) -> list[Object]:
-    """Include roles with variables in one playbook; what each of them registered as <role>_result."""
+def play(folder: Path, kubeconfig: str, *roles: tuple[str, Object] | tuple[str, Object, bool]) -> list[Object]:
+    """Include roles, each with its variables and perhaps in check mode, in one playbook.
+
+    Returns what each of them registered as <role>_result.
+    """
     answers = folder / "answers.jsonl"
     answers.unlink(missing_ok=True)
     tasks: list[Object] = []
-    for role, variables in roles:
-        tasks.append({"ansible.builtin.include_role": {"name": f"modelserving.kserve.{role}"}, "vars": variables})
+    for role, variables, *check in roles:
+        included: Object = {"name": f"modelserving.kserve.{role}", "apply": {"check_mode": check == [True]}}
+        tasks.append({"ansible.builtin.include_role": included, "vars": variables})
         line = {
             "path": str(answers),
             "line": f"{{{{ {role}_result | to_json }}}}",
             "insertafter": "EOF",
             "create": True,
         }
-        tasks.append({"ansible.builtin.lineinfile": line, "check_mode": False})
+        tasks.append({"ansible.builtin.lineinfile": line})
     book = folder / "play.json"
     book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    python = f"ansible_python_interpreter={sys.executable}"
     done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", book),
-            *("-e", f"ansible_python_interpreter={sys.executable}"),
-            *(["--check"] if check else []),
-        ],
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", "-e", python, book],
         env={**environment(), "K8S_AUTH_KUBECONFIG": kubeconfig},
         capture_output=True,
         text=True,
@@ -72,19 +73,20 @@ def fresh_namespace(client: Client) -> Iterator[str]:
     client.delete(resources.NAMESPACE, name)
 
 
-@pytest.mark.parametrize("role", ["triton", "mlserver"])
-def test_the_role_writes_its_preset_and_finds_it_the_second_time(
-    role: str, client: Client, namespace: str, kubeconfig: str, tmp_path: Path
+def test_the_roles_write_their_presets_and_find_them_the_second_time(
+    client: Client, namespace: str, kubeconfig: str, tmp_path: Path
 ) -> None:
-    variables = {f"{role}_namespaces": [namespace]}
-    (checked,) = play(tmp_path, kubeconfig, (role, variables), check=True)
-    first, second = play(tmp_path, kubeconfig, (role, variables), (role, variables))
-    assert [one["changed"] for one in (checked, first, second)] == [True, True, False]
-    wanted = runtime.build({"auto_select": False}, kind="ServingRuntime", preset=catalogue.preset(role))
-    (live,) = client.list(RUNTIME, namespace)
-    assert meant(live) == wanted
-    assert meant(checked["results"][0]["object"]) == wanted
-    assert [item["warnings"] for item in first["results"]] == [[]]
+    roles = ("triton", "mlserver")
+    steps = [(role, {f"{role}_namespaces": [namespace]}, check) for role in roles for check in (True, False, False)]
+    answers = play(tmp_path, kubeconfig, *steps)
+    for number, role in enumerate(roles):
+        checked, first, second = answers[3 * number : 3 * number + 3]
+        assert [one["changed"] for one in (checked, first, second)] == [True, True, False]
+        wanted = runtime.build({"auto_select": False}, kind="ServingRuntime", preset=catalogue.preset(role))
+        live = client.get(RUNTIME, wanted["metadata"]["name"], namespace) or {}
+        assert meant(live) == wanted
+        assert meant(checked["results"][0]["object"]) == wanted
+        assert [item["warnings"] for item in first["results"]] == [[]]
 
 
 def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: str, tmp_path: Path) -> None:
@@ -104,7 +106,11 @@ def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: 
         "mlserver_startup_probe": {},
         "mlserver_pod_labels": {"team": "a"},
     }
-    (answer,) = play(tmp_path, kubeconfig, ("mlserver", variables))
+    # a format that the image cannot serve is a warning
+    newer = {"triton_namespaces": [namespace], "triton_image": "nvcr.io/nvidia/tritonserver:25.03-py3"}
+    answer, warned = play(tmp_path, kubeconfig, ("mlserver", variables), ("triton", newer))
+    said = " ".join(warned["results"][0]["warnings"])
+    assert "cannot serve tensorflow 2" in said and "cannot serve tensorrt 8" in said
     spec = answer["results"][0]["object"]["spec"]
     (container,) = spec["containers"]
     env = {entry["name"]: entry["value"] for entry in container["env"]}
@@ -122,13 +128,6 @@ def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: 
     assert spec["labels"] == {"team": "a"}
 
 
-def test_a_format_that_the_image_cannot_serve_is_a_warning(namespace: str, kubeconfig: str, tmp_path: Path) -> None:
-    variables = {"triton_namespaces": [namespace], "triton_image": "nvcr.io/nvidia/tritonserver:25.03-py3"}
-    (answer,) = play(tmp_path, kubeconfig, ("triton", variables))
-    found = " ".join(answer["results"][0]["warnings"])
-    assert "cannot serve tensorflow 2" in found and "cannot serve tensorrt 8" in found
-
-
 def test_namespaces_are_created_only_when_asked(
     client: Client, fresh_namespace: str, kubeconfig: str, tmp_path: Path
 ) -> None:
@@ -136,10 +135,10 @@ def test_namespaces_are_created_only_when_asked(
     with pytest.raises(AssertionError, match=fresh_namespace):
         play(tmp_path, kubeconfig, ("triton", variables))
     assert client.get(resources.NAMESPACE, fresh_namespace) is None
-    play(tmp_path, kubeconfig, ("triton", {**variables, "triton_create_namespaces": True}))
-    assert [one["metadata"]["name"] for one in client.list(RUNTIME, fresh_namespace)] == ["triton-runtime"]
-    (answer,) = play(tmp_path, kubeconfig, ("triton", {**variables, "triton_state": "absent"}))
-    assert answer["changed"] and client.list(RUNTIME, fresh_namespace) == []
+    made: Object = {**variables, "triton_create_namespaces": True}
+    written, taken = play(tmp_path, kubeconfig, ("triton", made), ("triton", {**made, "triton_state": "absent"}))
+    assert [item["name"] for item in written["results"]] == ["triton-runtime"]
+    assert taken["changed"] and client.list(RUNTIME, fresh_namespace) == []
 
 
 def test_a_list_of_presets_for_the_cluster_and_for_namespaces(
