@@ -9,6 +9,7 @@ line breaks and other documents are kept because they are never written anew.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,8 @@ def migrate(
             line = service.start_mark.line + 1
             summary = migration.summary(plan)
             found.append(Migrated(metadata.get("name", ""), metadata.get("namespace"), line, summary, plan.notes))
+    if not edits:
+        return text, []
     result = _apply(text, edits)
     _require_same(text, result, among, pin, kserve_version)
     return result, found
@@ -110,7 +113,8 @@ def _value(node: yaml.Node) -> Any:
     """Return what a node holds, merges and anchors resolved."""
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_document(node)
+        # A copy, because reading a merge writes what it brings into the node.
+        return loader.construct_document(copy.deepcopy(node))
     except yaml.YAMLError as error:
         raise ManifestError(f"it is no YAML that can be read: {_one_line(error)}") from error
     finally:
@@ -196,7 +200,10 @@ def _require_same(
 
 
 def _load(text: str) -> list[Any]:
-    return list(yaml.load_all(text, Loader=LOADER))
+    try:
+        return list(yaml.load_all(text, Loader=LOADER))
+    except yaml.YAMLError as error:
+        raise ManifestError(f"it is no YAML that can be read: {_one_line(error)}") from error
 
 
 def _migrated(item: Any, runtimes: list[Mapping[str, Any]] | None, pin: bool, kserve_version: str) -> Any:

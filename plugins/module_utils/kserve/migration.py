@@ -110,6 +110,8 @@ def _notes(predictor: dict[str, t.Any], framework: str) -> tuple[str, ...]:
         notes.append(
             "runtimeVersion is kept: it becomes the tag of the runtime's image, which may be another image now"
         )
+    if mapping(predictor, framework, PREDICTOR).get("name"):
+        notes.append("its container's name is kept, and KServe 0.20's webhook refuses it in either schema: remove it")
     return tuple(notes)
 
 

@@ -44,11 +44,17 @@ class Token:
 
 
 def tokens(source: str) -> list[Token]:
-    """Split a template.
+    """Split a template; what Go's lexer complains of becomes a last token of kind `error`.
 
-    :raises TemplateError: where Go's lexer reports an error.
+    Go's parser reads tokens as they come, so that its own complaint about an earlier one goes first.
     """
-    return list(_Lexer(source).run())
+    found: list[Token] = []
+    try:
+        for token in _Lexer(source).run():
+            found.append(token)
+    except TemplateError as error:
+        found.append(Token("error", str(error), len(source)))
+    return found
 
 
 class _Lexer:

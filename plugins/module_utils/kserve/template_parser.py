@@ -107,10 +107,13 @@ class _Parser:
         return Tree(tuple(body), self.defined, self.escapes)
 
     def _peek(self) -> Token:
-        return self.tokens[self.place]
+        token = self.tokens[self.place]
+        if token.kind == "error":
+            raise TemplateError(token.value)
+        return token
 
     def _next(self) -> Token:
-        token = self.tokens[self.place]
+        token = self._peek()
         self.place = min(self.place + 1, len(self.tokens) - 1)
         return token
 
