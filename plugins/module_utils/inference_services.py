@@ -530,8 +530,7 @@ def _concerns(finding: Mapping[str, Any], item: Item) -> bool:
 
 def _version_matters(body: Mapping[str, Any]) -> bool:
     """Whether what the webhook stores of a service depends on KServe's version."""
-    annotations = body["metadata"].get("annotations") or {}
-    return kinds.ANNOTATION_DEPLOYMENT_MODE in annotations or service.previous_schema(body) is not None
+    return kinds.ANNOTATION_DEPLOYMENT_MODE in (body["metadata"].get("annotations") or {})
 
 
 def _doubt(choice: selection.Choice) -> str | None:

@@ -347,7 +347,7 @@ EXAMPLES = r"""
         format: python
         version: "1"
         protocol: v2
-        storage_uri: pvc://models/digits
+        storage_uri: pvc://models/digits/repository
         runtime: triton-runtime
       - name: iris-b
         format: sklearn

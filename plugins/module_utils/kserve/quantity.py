@@ -66,20 +66,26 @@ def _decimal(nanos: int, exponential: str) -> str:
     return f"{number}{_BY_EXPONENT[exponent]}"
 
 
-def canonical_resources(value: t.Any) -> t.Any:
-    """Return JSON data with the quantities of ``resources.limits`` and ``resources.requests`` written canonically."""
+# Fields of core/v1 that hold one quantity, whatever is around them.
+_SINGLE = frozenset({"sizeLimit", "divisor"})
+
+
+def canonical_quantities(value: t.Any) -> t.Any:
+    """Return JSON data with its quantities (resources, sizeLimit, divisor) written canonically."""
     if isinstance(value, dict):
-        return {
-            key: _resources(item) if key == "resources" and isinstance(item, dict) else canonical_resources(item)
-            for key, item in value.items()
-        }
-    return [canonical_resources(item) for item in value] if isinstance(value, list) else value
+        return {key: _entry(key, item) for key, item in value.items()}
+    return [canonical_quantities(item) for item in value] if isinstance(value, list) else value
 
 
-def _resources(value: dict[str, t.Any]) -> dict[str, t.Any]:
-    return {
-        key: {name: canonical(str(amount)) for name, amount in item.items()}
-        if key in ("limits", "requests") and isinstance(item, dict)
-        else item
-        for key, item in value.items()
-    }
+def _entry(key: str, value: t.Any) -> t.Any:
+    if key == "resources" and isinstance(value, dict):
+        return {name: _amounts(name, item) for name, item in value.items()}
+    if key in _SINGLE and isinstance(value, (str, int)):
+        return canonical(str(value))
+    return canonical_quantities(value)
+
+
+def _amounts(key: str, value: t.Any) -> t.Any:
+    if key in ("limits", "requests") and isinstance(value, dict):
+        return {name: canonical(str(amount)) for name, amount in value.items()}
+    return value

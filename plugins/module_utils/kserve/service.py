@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, kinds, spec, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical_resources
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical_quantities
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
 
 # pkg/apis/serving/v1beta1/inference_service_validation.go, IsvcNameFmt
@@ -231,8 +231,9 @@ def as_stored(wanted: t.Mapping[str, t.Any], kserve_version: str = versions.DEFA
 
     The webhook changes an object after server-side apply has recorded who owns what: fields that it adds belong to
     nobody, values that it rewrites stay ours. So a field rewritten beforehand is found again, and a second run needs
-    no request to know that nothing changed. Rewritten are the previous schema (``predictor.sklearn``), quantities and
-    the former names of deployment modes.
+    no request to know that nothing changed. Rewritten are the previous schema (``predictor.sklearn``), quantities, the
+    former names of deployment modes, and empty values. What the webhook fills into containers of one's own (from the
+    ConfigMap inferenceservice-config) is not foreseen: such a service costs an apply, which then changes nothing.
     """
     stored = defaulting.default_service(wanted, kserve_version)
     service = t.cast("dict[str, t.Any]", plain(wanted))
@@ -242,8 +243,21 @@ def as_stored(wanted: t.Mapping[str, t.Any], kserve_version: str = versions.DEFA
         annotations[kinds.ANNOTATION_DEPLOYMENT_MODE] = mode
     if previous_schema(wanted):
         service["spec"] = stored["spec"]
-    service["spec"] = canonical_resources(service["spec"])
+    service["spec"] = _without_empty(canonical_quantities(service["spec"]))
     return service
+
+
+def _without_empty(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A spec less the empty lists and maps of its components and of the model.
+
+    To KServe they say what an absent one says; server-side apply records no owner for an empty list of keyed items,
+    and refuses to empty a map.
+    """
+    kept = {key: value for key, value in fields.items() if value not in ({}, [])}
+    return {key: _without_empty(value) if key in _HOLDERS else value for key, value in kept.items()}
+
+
+_HOLDERS = frozenset({"predictor", "transformer", "explainer", "model"})
 
 
 def previous_schema(service: t.Mapping[str, t.Any]) -> str | None:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical, canonical_resources
-from hypothesis import given
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical, canonical_quantities
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 # What apimachinery v0.34.4 writes for what it read (encoding/json over resource.Quantity).
@@ -63,18 +63,21 @@ def test_what_is_no_quantity_is_left_to_the_api_server(text):
     assert canonical(text) == text
 
 
+@settings(deadline=None)
 @given(st.decimals(min_value=0, max_value=10**6, places=3), st.sampled_from(["", "m", "k", "M", "Ki", "Mi", "Gi"]))
 def test_writing_twice_changes_nothing(number, suffix):
     once = canonical(f"{number}{suffix}")
     assert canonical(once) == once
 
 
-def test_only_limits_and_requests_are_rewritten():
+def test_only_quantities_are_rewritten():
     data = {
         "a": "1000m",
+        "emptyDir": {"sizeLimit": "1024Mi"},
         "list": [{"resources": {"limits": {"cpu": "1000m"}, "requests": {"cpu": 0}, "claims": [{"name": "1000m"}]}}],
     }
-    assert canonical_resources(data) == {
+    assert canonical_quantities(data) == {
         "a": "1000m",
+        "emptyDir": {"sizeLimit": "1Gi"},
         "list": [{"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "0"}, "claims": [{"name": "1000m"}]}}],
     }
