@@ -84,17 +84,27 @@ class Lab:
 
 
 @contextmanager
-def made(client: Client, cluster: dict[str, Any], namespace: str, eventually: Callable[..., Any]) -> Iterator[Lab]:
-    """A lab in a namespace of its own, with the store filled and the runtimes written."""
+def made(
+    client: Client,
+    cluster: dict[str, Any],
+    namespace: str,
+    eventually: Callable[..., Any],
+    mlserver: str | None = None,
+) -> Iterator[Lab]:
+    """A lab in a namespace of its own, with the store filled and the runtimes written.
+
+    mlserver: another image of MLServer than the cluster's own.
+    """
+    images = {**cluster["images"], **({"mlserver": mlserver} if mlserver else {})}
     store = Path(cluster["models_dir"]) / namespace
     store.mkdir(mode=0o777)
     store.chmod(0o777)  # the trainer's user is not ours
     volume = _claim_store(client, namespace)
     try:
         for preset in ("triton", "mlserver"):
-            client.create(RUNTIME, _runtime(preset, cluster["images"][preset]), namespace)
+            client.create(RUNTIME, _runtime(preset, images[preset]), namespace)
         expected = _write_triton_models(store)
-        expected |= _train(client, namespace, cluster["images"]["mlserver"], store, eventually)
+        expected |= _train(client, namespace, images["mlserver"], store, eventually)
         yield Lab(client, namespace, cluster["kserve_version"], expected, eventually)
     finally:
         client.delete(resources.PERSISTENTVOLUME, volume)
@@ -182,7 +192,7 @@ def _train(
         found = (client.get(resources.POD, "train", namespace) or {}).get("status", {}).get("phase", "")
         return found if found in ("Succeeded", "Failed") else None
 
-    assert eventually(phase, timeout=180) == "Succeeded", client.logs(namespace, "train", "train")
+    assert eventually(phase, timeout=600) == "Succeeded", client.logs(namespace, "train", "train")
     expected: dict[str, dict[str, Any]] = json.loads((store / "expected.json").read_text())
     return expected
 
