@@ -37,7 +37,7 @@ def build(
     :raises SpecError: one sentence, with the field's path.
     """
     settings = spec.read(options, path)
-    base = copy.deepcopy(dict(preset or {}))
+    base = preset or {}
     formats_given = "supportedModelFormats" in settings.spec
     wanted = overlay(base.get("spec", {}), settings.spec)
     if settings.auto_select is not None:
@@ -79,25 +79,32 @@ def overlay(base: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[s
 
     An empty map takes the preset's whole map away, a null in a map one key. A probe's handler replaces the preset's.
     """
-    result = copy.deepcopy(dict(base))
+    result: dict[str, t.Any] = {}
+    for key, before in base.items():
+        if key not in given:
+            result[key] = _without_nulls(before)
+        elif not _takes_away(before, given[key]):
+            result[key] = _merged(key, before, given[key])
     for key, value in given.items():
-        before = result.get(key)
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, dict) and isinstance(before, dict):
-            if value:
-                result[key] = overlay(_other_handlers_out(key, before, value), value)
-            else:
-                del result[key]
-        elif key in _BY_NAME and value and isinstance(before, list):
-            result[key] = _by_name(key, before, value)
-        else:
+        if key not in base and value is not None:
             result[key] = _without_nulls(value)
     return result
 
 
+def _takes_away(before: t.Any, value: t.Any) -> bool:
+    return value is None or (value == {} and isinstance(before, dict))
+
+
+def _merged(key: str, before: t.Any, value: t.Any) -> t.Any:
+    if isinstance(value, dict) and isinstance(before, dict):
+        return overlay(_other_handlers_out(key, before, value), value)
+    if key in _BY_NAME and value and isinstance(before, list):
+        return _by_name(key, before, value)
+    return _without_nulls(value)
+
+
 def _without_nulls(value: t.Any) -> t.Any:
-    """Copy a value; a null in a map asks to take a preset's key away, and here is no preset."""
+    """Copy a value. A null in a map asks to take a preset's key away, and here is none."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
@@ -118,7 +125,7 @@ def _by_name(key: str, before: list[dict[str, t.Any]], given: list[dict[str, t.A
     Of two given entries with one name the last counts. A variable is replaced as a whole: a value and a valueFrom
     exclude each other.
     """
-    result = {item["name"]: item for item in before}
+    result = {item["name"]: _without_nulls(item) for item in before}
     for item in given:
         known = result.get(item["name"]) if key == "containers" else None
         result[item["name"]] = overlay(known or {}, item)

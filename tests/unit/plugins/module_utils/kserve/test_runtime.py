@@ -230,3 +230,22 @@ def test_what_cannot_be_built(call: t.Callable[[], t.Any], path: str) -> None:
     with pytest.raises(SpecError) as caught:
         call()
     assert caught.value.path == path
+
+
+def test_a_preset_is_never_written_to() -> None:
+    before = copy.deepcopy(PRESET)
+    runtime.build(
+        {
+            "containers": [{"name": "kserve-container", "image": "x"}],
+            "auto_select": False,
+            "additional_spec": {"new": 1},
+        },
+        kind="ServingRuntime",
+        preset=PRESET,
+        accelerator={
+            "resources": {"limits": {"amd.com/gpu": "1"}},
+            "tolerations": [{"key": "a"}],
+            "node_selector": {"b": "c"},
+        },
+    )
+    assert before == PRESET
