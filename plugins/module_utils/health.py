@@ -98,6 +98,7 @@ class Health:
     runtime: Mapping[str, Any] | None
     how: str | None
     pods: list[Mapping[str, Any]]
+    sees_pods: bool = True
     state: str = UNHEALTHY
     message: str = ""
     spoken: str | None = None
@@ -128,6 +129,19 @@ class Health:
             "checks": [check.plain() for check in self.checks],
             "sample": self.reply.plain() if self.reply else None,
         }
+
+
+@dataclass
+class Found:
+    """The services by namespace and name, and what could not be seen of them: {what, reason, message}."""
+
+    services: list[Health] = field(default_factory=list)
+    unseen: list[Object] = field(default_factory=list)
+
+    def miss(self, what: str, error: errors.ClusterError) -> None:
+        """Note what may not be read, once."""
+        if all(item["what"] != what for item in self.unseen):
+            self.unseen.append({"what": what, "reason": error.reason, "message": str(error)})
 
 
 def task_of(params: Mapping[str, Any], given: Mapping[str, Any]) -> Task:
@@ -161,33 +175,33 @@ def _samples(given: Sequence[Any]) -> dict[tuple[str | None, str], inference.Sam
     return found
 
 
-def run(client: Client, task: Task, sleep: Callable[[float], None] = time.sleep) -> list[Health]:
-    """Check every service that the task means, by namespace and name; again until all are healthy or time is up.
+def run(client: Client, task: Task, sleep: Callable[[float], None] = time.sleep) -> Found:
+    """Check every service that the task means; again until all are healthy or time is up.
 
-    Raises ClusterError where services, runtimes or pods cannot be read.
+    Raises ClusterError where the services cannot be read.
     """
     end = time.monotonic() + task.timeout
     version = task.kserve_version or control_plane.kserve_version(client) or versions.DEFAULT
     while True:
         found = _services(client, task, version)
-        pool.each(lambda health: _check(client, task, health), found, task.workers)
-        missing = _unmet(task, found)
-        if not missing and all(health.state != UNHEALTHY for health in found):
+        pool.each(lambda health: _check(client, task, health), found.services, task.workers)
+        if not _missing(task, found) and all(health.state != UNHEALTHY for health in found.services):
             return found
         if time.monotonic() + PAUSE > end:
             return found
         sleep(PAUSE)
 
 
-def report(task: Task, found: Sequence[Health]) -> Object:
+def report(task: Task, found: Found) -> Object:
     """The module's result."""
-    missing = _unmet(task, found)
-    summary = {state: sum(health.state == state for health in found) for state in STATES}
+    missing = _missing(task, found)
+    summary = {state: sum(health.state == state for health in found.services) for state in STATES}
     return {
         "healthy": not missing and not summary[UNHEALTHY],
-        "services": [health.plain() for health in found],
+        "services": [health.plain() for health in found.services],
         "missing": missing,
         "summary": summary,
+        "unseen": found.unseen,
     }
 
 
@@ -202,9 +216,9 @@ def failure(result: Mapping[str, Any]) -> str:
     return " ".join(problems)
 
 
-def _unmet(task: Task, found: Sequence[Health]) -> list[str]:
+def _missing(task: Task, found: Found) -> list[str]:
     """The services that the task names and that are not there."""
-    there = {health.name for health in found}
+    there = {health.name for health in found.services}
     asked = [*(task.names or ()), *(name for _namespace, name in task.samples)]
     return sorted({name for name in asked if name not in there})
 
@@ -212,22 +226,38 @@ def _unmet(task: Task, found: Sequence[Health]) -> list[str]:
 # -- which services ----------------------------------------------------------------------------------------------------
 
 
-def _services(client: Client, task: Task, version: str) -> list[Health]:
+def _services(client: Client, task: Task, version: str) -> Found:
+    found = Found()
     services = _list(client, task, INFERENCE_SERVICE)
     if task.names is not None:
         services = [item for item in services if item["metadata"]["name"] in task.names]
     if not services:
-        return []
-    runtimes = [*_list(client, task, SERVING_RUNTIME), *_cluster_runtimes(client)]
-    pods = _list(client, task, POD, label_selector=kinds.LABEL_SERVICE)
+        return found
+    runtimes = [*_allowed(client, task, SERVING_RUNTIME, found), *_cluster_runtimes(client, found)]
+    pods = _allowed(client, task, POD, found, label_selector=kinds.LABEL_SERVICE)
     read = [selection.read_runtime(item, version) for item in runtimes]
-    found = []
     for service in sorted(services, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"])):
         runtime, how = _runtime(service, runtimes, read, version)
         name = runtime["metadata"]["name"] if runtime else _named(service)
         if task.runtimes is None or name in task.runtimes:
-            found.append(Health(service, runtime, how, [pod for pod in pods if _belongs(pod, service)]))
+            mine = [pod for pod in pods if _belongs(pod, service)]
+            found.services.append(Health(service, runtime, how, mine, sees_pods=not _unseen(found, POD)))
     return found
+
+
+def _allowed(
+    client: Client, task: Task, resource: Resource, found: Found, label_selector: str | None = None
+) -> list[Object]:
+    """A list, or what is missing of it noted."""
+    try:
+        return _list(client, task, resource, label_selector)
+    except errors.Forbidden as error:
+        found.miss(resource.plural, error)
+        return []
+
+
+def _unseen(found: Found, resource: Resource) -> bool:
+    return any(item["what"] == resource.plural for item in found.unseen)
 
 
 def _list(client: Client, task: Task, resource: Resource, label_selector: str | None = None) -> list[Object]:
@@ -244,13 +274,13 @@ def _list(client: Client, task: Task, resource: Resource, label_selector: str | 
     return [item for answer in answers for item in answer.value or []]
 
 
-def _cluster_runtimes(client: Client) -> list[Object]:
+def _cluster_runtimes(client: Client, found: Found) -> list[Object]:
     try:
         return client.list(CLUSTER_SERVING_RUNTIME)
-    except (
-        errors.ApiMissing,
-        errors.Forbidden,
-    ):  # OpenShift AI may not have the kind; a project's user may not read it
+    except errors.ApiMissing:  # OpenShift AI may not have the kind
+        return []
+    except errors.Forbidden as error:
+        found.miss(CLUSTER_SERVING_RUNTIME.plural, error)
         return []
 
 
@@ -290,7 +320,7 @@ def _check(client: Client, task: Task, health: Health) -> None:
     if judgement.state == waiting.STOPPED:
         health.state, health.message = STOPPED, judgement.text
         return
-    if not health.pods and _may_be_idle(health.service):
+    if health.sees_pods and not health.pods and _may_be_idle(health.service):
         health.state, health.message = IDLE, "scaled to zero"
         return
     health.spoken = protocol.http_protocol(health.service, health.runtime)
@@ -357,6 +387,9 @@ def _text(answer: Any) -> str:
 
 def _ready_pods(health: Health) -> Check:
     """For a server that cannot be asked over HTTP: are its pods ready?"""
+    if not health.sees_pods:
+        text = "the server speaks no HTTP protocol that can be asked, and its pods may not be read"
+        return Check(protocol.READY, False, "", None, text)
     ready = [pod for pod in health.pods if _is_ready(pod)]
     text = f"{len(ready)} of {len(health.pods)} pods are ready (the server speaks no HTTP protocol that can be asked)"
     return Check(protocol.READY, bool(health.pods) and len(ready) == len(health.pods), "", None, text)

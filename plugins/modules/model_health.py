@@ -201,6 +201,11 @@ missing:
   returned: always
   type: list
   elements: str
+unseen:
+  description: What could not be seen, C(what), C(reason) and C(message). Without pods, no metrics are read.
+  returned: always
+  type: list
+  elements: dict
 summary:
   description: How many services are C(healthy), C(unhealthy), C(stopped) and C(idle).
   returned: always

@@ -217,10 +217,33 @@ def test_it_asks_again_until_all_are_healthy() -> None:
         cluster.says = V2
 
     wanted = health.Task(with_metrics=False, timeout=60, workers=1, kserve_version="0.20.0")
-    assert health.run(cluster, wanted, sleep=later)[0].state == "healthy"  # type: ignore[arg-type]
+    assert health.run(cluster, wanted, sleep=later).services[0].state == "healthy"  # type: ignore[arg-type]
 
 
-def test_what_may_not_be_read_is_an_error() -> None:
+class Narrow(Cluster):
+    """May read services and no more."""
+
+    def list(self, resource: Any, namespace: str | None = None, **_how: Any) -> list[Object]:
+        if resource.plural != "inferenceservices":
+            raise errors.Forbidden(f"Cannot read the list of {resource.plural}: forbidden")
+        return super().list(resource, namespace)
+
+
+def test_what_else_may_not_be_read_is_said_and_done_without() -> None:
+    cluster = Narrow(V2, inferenceservices=[service(protocolVersion="v2")])
+    found = check(cluster, with_metrics=True)
+    assert found["healthy"]
+    assert [item["what"] for item in found["unseen"]] == ["servingruntimes", "clusterservingruntimes", "pods"]
+    assert {item["reason"] for item in found["unseen"]} == {"forbidden"}
+
+
+def test_pods_that_may_not_be_read_are_not_taken_for_ready_nor_for_idle() -> None:
+    status = {**READY, "deploymentMode": "Knative"}
+    found = check(Narrow({}, inferenceservices=[service(protocolVersion="grpc-v2", status=status)]))
+    assert not found["healthy"] and "may not be read" in found["services"][0]["message"]
+
+
+def test_services_that_may_not_be_read_are_an_error() -> None:
     class Blind(Cluster):
         def list(self, resource: Any, namespace: str | None = None, **_how: Any) -> list[Object]:
             raise errors.Forbidden("Cannot read")
