@@ -185,7 +185,7 @@ findings:
       description: V(error), V(warning) or V(info).
       type: str
     object:
-      description: What to change, as C(api_version), C(kind), C(namespace) (null for a cluster-wide object) and C(name).
+      description: What to change, as C(api_version), C(kind), C(namespace) (null where it has none) and C(name).
       type: dict
     affects:
       description: Every InferenceService that is hit.
@@ -198,7 +198,8 @@ findings:
       description: What is wrong here, with names and values.
       type: str
     evidence:
-      description: What shows it, as C(source) (field, event, log, probe, node or rule), C(object), C(path), C(text), C(time).
+      description:
+        - What shows it, as C(source) (field, event, log, probe, node or rule), C(object), C(path), C(text), C(time).
       type: list
       elements: dict
     remedy:

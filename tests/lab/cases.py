@@ -512,7 +512,7 @@ def _(ns: str, images: Images) -> list[Object]:
 # -- Triton -----------------------------------------------------------------------------------------------------------
 
 
-@fault("tri-syntax", "triton", "KS044", ("max_batch_size", "echo"), "failed")
+@fault("tri-syntax", "triton", "KS044", ("config.pbtxt", "expected integer, got: many"), "failed")
 def _(ns: str, images: Images) -> list[Object]:
     return _tri(ns, images, "tri-syntax", "tri-syntax")
 
@@ -627,7 +627,7 @@ def _(ns: str, images: Images) -> list[Object]:
 
 @fault("run-tcp-port", "running", "KS058", ("8080", "8090"), "seconds", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
-    code = "import http.server; http.server.ThreadingHTTPServer(('', 8090), http.server.SimpleHTTPRequestHandler).serve_forever()"
+    code = "from http.server import *; ThreadingHTTPServer(('', 8090), SimpleHTTPRequestHandler).serve_forever()"
     return _run(ns, images, "run-tcp-port", code)
 
 
@@ -692,7 +692,7 @@ def _(ns: str, images: Images) -> list[Object]:
     return _ml(ns, images, "run-metrics", pod_annotations=places)
 
 
-@fault("run-rollout", "image", "KS026", ("registry.next.invalid",), "waiting:ImagePullBackOff,ErrImagePull", timeout=300,
+@fault("run-rollout", "image", "KS026", "registry.next.invalid", "waiting:ImagePullBackOff,ErrImagePull", timeout=300,
        later=lambda ns, images: _ml(ns, images, "run-rollout", image="registry.next.invalid/mlserver:2.0"))  # fmt: skip
 def _(ns: str, images: Images) -> list[Object]:
     return _ml(ns, images, "run-rollout")

@@ -17,11 +17,14 @@ from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import collect, diagnose
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
 from tests.lab import record, score
 from tests.lab.cases import FAULT, Case, Images
 
+SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 CONTROL = "kserve"
 CONTROLLER = "kserve-controller-manager"
 WEBHOOK_SERVICE = "kserve-webhook-server-service"
@@ -123,6 +126,7 @@ class Trial:
     broken: Callable[[Client], Any]
 
     def run(self, client: Client, _images: Images, folder: Path | None) -> score.Verdict:
+        _until(lambda: not client.list(SERVICE, "lab"), 120)
         with self.broken(client):
             snapshot = collect.collect(client, namespaces=["lab", CONTROL])
             result = diagnose.diagnose(snapshot)

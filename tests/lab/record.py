@@ -20,7 +20,7 @@ CLUSTER_KINDS = ("nodes", "persistentvolumes", "storageclasses.storage.k8s.io", 
 CONTROL_KINDS = ("mutatingwebhookconfigurations.admissionregistration.k8s.io",
                  "validatingwebhookconfigurations.admissionregistration.k8s.io")  # fmt: skip
 LABEL = "serving.kserve.io/inferenceservice"
-LOG = 6000
+LOG = 12000
 
 
 def write(folder: Path, case: Case, namespace: str, snapshot: dict[str, Any]) -> None:
@@ -40,8 +40,11 @@ def part(case: Case, namespace: str, snapshot: dict[str, Any]) -> dict[str, Any]
         if kept or items == [] or key not in ("events",):
             objects[key] = kept
     data["objects"] = objects
-    data["logs"] = [_short(log) for log in data["logs"] if log["namespace"] == namespace and log["pod"].startswith(case.name)
-                    or case.exclusive]  # fmt: skip
+    data["logs"] = [
+        _short(log)
+        for log in data["logs"]
+        if case.exclusive or (log["namespace"] == namespace and log["pod"].startswith(case.name))
+    ]
     data["probes"] = [item for item in data["probes"] if item["service"] == case.name or item["purpose"] == "webhook"]
     data["names_of"] = {key: {namespace: spaces.get(namespace) or []} for key, spaces in data["names_of"].items()}
     data["apis"] = {
@@ -83,5 +86,6 @@ def _lean(item: dict[str, Any]) -> dict[str, Any]:
 def _short(log: dict[str, Any]) -> dict[str, Any]:
     for name in ("head", "tail"):
         text = re.sub(r"\x1b\[[0-9;]*m", "", str(log[name]))
+        text = re.sub(r" {3,}", "  ", re.sub(r"-{8,}", "----", text))
         log[name] = text if len(text) <= LOG else f"{text[: LOG // 2]}\n{text[-LOG // 2 :]}"
     return log

@@ -20,11 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 HEAD = """# Findings
 
-Every finding of `modelserving.kserve.runtime_status` has a code that means the same for ever. This page is generated from
-the rules (`tests/tools/findings_page.py`); a test holds it current.
+Every finding of `modelserving.kserve.runtime_status` has a code that means the same for ever. This page is generated
+from the rules (`tests/tools/findings_page.py`); a test holds it current.
 
-A finding is about one fault: what follows from it is folded under it. *Preflight* marks codes that are also decided before
-anything is deployed.
+A finding is about one fault: what follows from it is folded under it. *Preflight* marks codes that are also decided
+before anything is deployed.
 """
 
 

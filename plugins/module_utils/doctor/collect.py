@@ -341,7 +341,7 @@ def _allowed_namespaces(client: Client) -> list[str]:
 def _listing(client: Client, scope: Scope, answers: _Answers, read: Read) -> Callable[[], None]:
     def job() -> None:
         if not read.resource.namespaced or scope.namespaces is None:
-            _try(answers, read, lambda: client.list(read.resource, **_selectors(read)), read.key)
+            _try(answers, read, lambda: _list(client, read), read.key)
         elif scope.per_namespace:
             for namespace in scope.namespaces:
                 _in_namespace(client, answers, read, namespace)
@@ -351,19 +351,19 @@ def _listing(client: Client, scope: Scope, answers: _Answers, read: Read) -> Cal
     return job
 
 
-def _selectors(read: Read) -> dict[str, str | None]:
-    return {"label_selector": read.label, "field_selector": read.field}
+def _list(client: Client, read: Read, namespace: str | None = None) -> list[dict[str, Any]]:
+    return client.list(read.resource, namespace, label_selector=read.label, field_selector=read.field)
 
 
 def _in_namespace(client: Client, answers: _Answers, read: Read, namespace: str) -> None:
     what = f"{read.key} in namespace {namespace}"
-    _try(answers, read, lambda: client.list(read.resource, namespace, **_selectors(read)), what)
+    _try(answers, read, lambda: _list(client, read, namespace), what)
 
 
 def _in_many(client: Client, scope: Scope, answers: _Answers, read: Read) -> None:
     """Many namespaces: one list of the cluster where that is allowed, else one a namespace."""
     try:
-        found = client.list(read.resource, **_selectors(read))
+        found = _list(client, read)
     except Forbidden:
         for namespace in scope.namespaces or []:
             _in_namespace(client, answers, read, namespace)
@@ -511,7 +511,7 @@ def _complete(client: Client, data: dict[str, Any], answers: _Answers) -> None:
         field="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed",
         slim=_room_only,
     )
-    _try(answers, read, lambda: client.list(read.resource, **_selectors(read)), snap.OTHER_PODS)
+    _try(answers, read, lambda: _list(client, read), snap.OTHER_PODS)
 
 
 def _room_only(pod: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,8 @@ class _Doctor:
         self.nodes = scheduling.Nodes(self.view)
         self.patterns = patterns
         self.down = list(control_plane.controller_down(self.view))
+        self.webhooks = list(control_plane.webhooks_failing(self.view, bool(self.down)))
+        self.config = list(control_plane.configuration(self.view))
         self.missing = list(control_plane.api_missing(self.view))
 
     # -- one pod ------------------------------------------------------------------------------------------------
@@ -149,8 +151,12 @@ class _Doctor:
 
     def service(self, case: Case) -> list[Finding]:
         """What is wrong with one service: at most one error a component, and warnings beside it."""
-        if self.down and (signs := control_plane.unattended(case)):
-            return self._by_control_plane(case, signs)
+        signs = control_plane.unattended(case)
+        blocker = self._blocker(case) if signs else None
+        if blocker is not None:
+            blocker.affects.append(case.ref)
+            blocker.consequences.append(Consequence(case.ref, f"waits: {'; '.join(signs)}"))
+            return []
         if case.deleting:
             return _listed(control_plane.not_deleted(case))
         if case.stopped:
@@ -167,11 +173,17 @@ class _Doctor:
         found += list(self._beside(case, found))
         return self._folded(case, found)
 
-    def _by_control_plane(self, case: Case, signs: list[str]) -> list[Finding]:
-        root = self.down[0]
-        root.affects.append(case.ref)
-        root.consequences.append(Consequence(case.ref, f"waits for the controller: {'; '.join(signs)}"))
-        return []
+    def _blocker(self, case: Case) -> Finding | None:
+        """What keeps KServe from dealing with the service: its controller, its configuration, or its own webhook.
+
+        Removing a finalizer is an update, so a webhook that cannot be called keeps a deleted service as well.
+        """
+        if self.down:
+            return self.down[0]
+        errors = [item for item in self.config if item.severity == ERROR]
+        if case.deleting:
+            errors += [item for item in self.webhooks if item.severity == ERROR and item.code != "KS130"]
+        return next(iter(errors), None)
 
     def _with_down(self, case: Case, found: list[Finding]) -> list[Finding]:
         """A webhook that cannot be called because its controller is down is no fault of its own."""
@@ -233,8 +245,8 @@ class _Doctor:
         return [
             *self.missing,
             *self.down,
-            *control_plane.webhooks_failing(self.view, bool(self.down)),
-            *control_plane.configuration(self.view),
+            *self.webhooks,
+            *self.config,
             *selection.hidden_runtimes(self.view, used),
             *templates.findings(self.view),
         ]
@@ -266,10 +278,12 @@ def _scaled_by_hand(case: Case) -> Finding | None:
     deployment = case.deployments[0]
     return case.finding(
         "KS112",
-        f"Deployment {snap.name_of(deployment)} has 0 replicas, and the service does not ask for minReplicas 0: it was scaled "
+        f"Deployment {snap.name_of(deployment)} has 0 replicas, and the service does not ask for minReplicas 0: it "
+        "was scaled "
         "by hand or by an external autoscaler.",
         [in_field(deployment, "spec.replicas", 0)],
-        f"Scale it up again if that is not meant: kubectl -n {case.namespace} scale deployment {snap.name_of(deployment)} "
+        f"Scale it up again if that is not meant: kubectl -n {case.namespace} scale deployment "
+        f"{snap.name_of(deployment)} "
         "--replicas=1",
         object=ref_of(deployment),
         severity=INFO,

@@ -152,9 +152,11 @@ def merge(findings: list[Finding]) -> list[Finding]:
         known = merged.setdefault(finding.identity, finding)
         if known is finding:
             continue
-        known.affects.extend(ref for ref in finding.affects if ref not in set(known.affects))
-        known.evidence.extend(item for item in finding.evidence if item not in known.evidence)
-        known.consequences.extend(item for item in finding.consequences if item not in known.consequences)
+        known.affects.extend(finding.affects)
+        if len(known.evidence) < MAX_EVIDENCE:
+            known.evidence.extend(item for item in finding.evidence if item not in known.evidence)
+        if len(known.consequences) < MAX_CONSEQUENCES:
+            known.consequences.extend(item for item in finding.consequences if item not in known.consequences)
         if SEVERITIES.index(finding.severity) < SEVERITIES.index(known.severity):
             known.severity = finding.severity
     return list(merged.values())

@@ -76,7 +76,7 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
     # -- programs that do not start -----------------------------------------------------------------------------
     ("KS029", ANY, r"exec format error|Exec format error",
      "the program is built for another CPU architecture than the node's", None),
-    ("KS060", ANY, r"(?i:unrecogni[sz]ed|unknown|invalid|unexpected|no such) "
+    ("KS060", ANY, r"(?i:unrecogni[sz]ed|unknown|unexpected|no such|invalid(?= option| flag)) "
      r"(?:option|argument|arguments|flag|shorthand flag|command|command line flag)s?:? *(?P<argument>.*)",
      "the server does not know the argument {argument}", None),
     ("KS060", ANY, r"flag provided but not defined: *(?P<argument>\S+)",
@@ -154,10 +154,14 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "the process cannot get the memory it asks for", None),
 )  # fmt: skip
 
+# What makes a server go on without its settings, and fail later for another reason: it comes before the last exception.
+_ROOTS = frozenset({r"Failed load model settings at (?P<path>[^\s:]+)"})
+
 # Lines that say more about a finding than the line that decides: added to the cause of that code.
 COMPANIONS: dict[str, re.Pattern[str]] = {
     "KS044": re.compile(r"Error parsing text-format [\w.]+: (?P<detail>.*)"),
     "KS045": re.compile(r"(?P<detail>libtriton_\S+)"),
+    "KS053": re.compile(r"(?P<detail>\S*(?:JSONDecodeError|ValidationError): .*)"),
 }
 
 
@@ -222,6 +226,11 @@ def match(reading: Reading, where: str, extra: Iterable[Pattern] = ()) -> Match 
     for pattern in extra:
         for text in [*texts, *reading.last]:
             found = _try(pattern, text, where)
+            if found:
+                return found
+    for pattern in TABLE:
+        if pattern.pattern.pattern in _ROOTS:
+            found = next((item for text in texts if (item := _try(pattern, text, where))), None)
             if found:
                 return found
     for text in texts or reading.last:

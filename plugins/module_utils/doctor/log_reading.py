@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 # Lines that look alarming and mean nothing on a node without GPU, or follow from what is read elsewhere.
 HARMLESS = re.compile(
-    r"NVML|nvml|DCGM|pinned (system )?memory|CUDA memory pool|driver not found; GPU|GPU support will not|"
+    r"NVML|nvml|DCGM|CudaDriverHelper|pinned (system )?memory|CUDA memory pool|driver not found; GPU|GPU support will not|"
     r"DeprecationWarning|FutureWarning|UserWarning|InconsistentVersionWarning|"
     r"telemetry|It is recommended|warnings\.warn",
 )
@@ -167,10 +167,10 @@ def _one_traceback(lines: list[str], start: int) -> tuple[Raised | None, int]:
         line = _without_margin(lines[index], margin)
         if line.lstrip().startswith("File "):
             frame = line.strip()
-        if not line.strip() or line[0] in " \t":
-            continue
         if _TRACEBACK.search(line):
             return None, index
+        if not line.strip() or line[0] in " \t":
+            continue
         matched = _EXCEPTION.match(line)
         if not matched:
             return None, index
@@ -195,12 +195,8 @@ def _whole_message(lines: list[str], index: int, first: str, margin: str) -> tup
     after = index + 1
     for line in lines[index + 1 : index + 9]:
         plain = _without_margin(line, margin)
-        if (
-            not plain.strip()
-            or _RECORD.match(plain)
-            or _TRACEBACK.search(plain)
-            or plain.startswith(('"""', "+-", "|"))
-        ):
+        frame = not plain.strip(" |+-")
+        if frame or _RECORD.match(plain) or _TRACEBACK.search(plain) or plain.startswith(('"""', "|")):
             break
         parts.append(plain.strip())
         after += 1
@@ -234,7 +230,7 @@ def _error_lines(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
         glog = _GLOG.match(line)
         if glog:
-            if glog["level"] in "EF":
+            if glog["level"] in "EF" and not HARMLESS.search(glog["text"]):
                 found.append(_quoted(lines, index, glog["text"]))
             continue
         if (_LEVEL.search(line) or _JSON_ERROR.search(line)) and not HARMLESS.search(line):

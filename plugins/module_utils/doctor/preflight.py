@@ -135,7 +135,7 @@ def _merged(wanted: list[dict[str, Any]], data: Mapping[str, Any] | None) -> dic
             {
                 "what": "the cluster",
                 "reason": "not_probed",
-                "message": "Only the manifests were judged: runtimes, claims, secrets and nodes of a cluster were not seen.",
+                "message": "Only the manifests were judged: runtimes, claims and nodes of a cluster were not seen.",
             }
         )
     return base
@@ -230,7 +230,8 @@ def _metrics(runtime: dict[str, Any], container: Mapping[str, Any]) -> Iterator[
     ref = ref_of(runtime)
     yield Finding(
         "KS061", "warning", ref, code("KS061").title,
-        f"The annotation of {ref} says that metrics are at port {place[0]}, and the server is told to offer them at {told}.",
+        f"The annotation of {ref} says that metrics are at port {place[0]}, and the server is told to offer them at "
+        f"{told}.",
         [in_field(runtime, "spec.annotations", f"port {place[0]}")],
         Remedy(f"{code('KS061').remedy}."),
     )  # fmt: skip

@@ -120,7 +120,10 @@ def _plan(case: Case, data: dict[str, Any]) -> Iterator[Probe]:
 
 
 def protocol_of(case: Case) -> str:
-    """The protocol that the server speaks: the service's, its server type's, or the runtime's lowest (reconcileModel)."""
+    """The protocol that the server speaks: the service's, its server type's, or the runtime's lowest.
+
+    Source: components/predictor.go (reconcileModel) and inference_service_defaults.go (SetRuntimeDefaults).
+    """
     own = case.model_spec.get("protocolVersion")
     if own:
         return str(own)
@@ -215,7 +218,7 @@ def _ask(client: Client, probe: Probe) -> dict[str, Any]:
         "error": None,
         "time": snap.stamp(time.time()),
     }
-    body = {} if probe.method == "POST" else None
+    body: dict[str, Any] | None = {} if probe.method == "POST" else None
     headers = {"Content-Type": "application/json", "Accept": "*/*"}
     try:
         answer = client.raw(probe.method, path, body=body, headers=headers, timeout=TIMEOUT, limit=probe.limit)
@@ -309,7 +312,7 @@ def _samples(view: snap.View) -> list[tuple[Resource, dict[str, Any]]]:
     runtime = {"supportedModelFormats": [{"name": "modelserving-dry-run"}], "containers": [container]}
     model = {"modelFormat": {"name": "modelserving-dry-run"}, "storageUri": "pvc://none/none"}
     label = {snap.SERVICE_LABEL: "modelserving-dry-run"}
-    samples = [
+    samples: list[tuple[Resource, dict[str, Any]]] = [
         (Resource(*kinds.INFERENCE_SERVICE), {"spec": {"predictor": {"model": model}}}),
         (Resource(*kinds.SERVING_RUNTIME), {"spec": runtime}),
         (resources.POD, {"metadata": {"labels": label}, "spec": {"containers": [container]}}),

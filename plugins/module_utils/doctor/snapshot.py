@@ -205,7 +205,7 @@ def annotations_of(obj: dict[str, Any]) -> dict[str, str]:
 
 
 class View:
-    """An indexed, read-only view on a snapshot: every look-up is a dictionary access, however many services there are."""
+    """An indexed, read-only view on a snapshot: a look-up costs the same however many services there are."""
 
     def __init__(self, snapshot: dict[str, Any]) -> None:
         self.snapshot = snapshot

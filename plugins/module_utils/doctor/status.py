@@ -112,7 +112,7 @@ def task_of(params: Mapping[str, Any]) -> Task:
 
 
 def run(connect: Callable[[], Client], task: Task, outcome: Outcome) -> None:
-    """Fill *outcome*; raises ClusterError where the API cannot be reached, InputError for a file that is no snapshot."""
+    """Fill *outcome*; raises ClusterError for an unreachable API, InputError for a file that is no snapshot."""
     if task.snapshot is not None:
         data = _load(task.snapshot)
     elif task.wait:

@@ -138,7 +138,8 @@ def _down(view: snap.View, deployment: dict[str, Any]) -> Finding:
         return _finding(
             "KS020",
             about,
-            f"The KServe controller (Deployment {namespace}/{name}) is scaled to 0 replicas: nothing is reconciled, and "
+            f"The KServe controller (Deployment {namespace}/{name}) is scaled to 0 replicas: nothing is reconciled, "
+            "and "
             "its webhooks have no endpoints.",
             evidence,
             command=f"kubectl -n {namespace} scale deployment {name} --replicas=1",
@@ -148,7 +149,8 @@ def _down(view: snap.View, deployment: dict[str, Any]) -> Finding:
     return _finding(
         "KS020",
         about,
-        f"No replica of the KServe controller (Deployment {namespace}/{name}) is available{why}: nothing is reconciled.",
+        f"No replica of the KServe controller (Deployment {namespace}/{name}) is available{why}: nothing is "
+        "reconciled.",
         [*evidence, *more],
         command=f"kubectl -n {namespace} describe deployment {name}",
     )
@@ -209,14 +211,30 @@ def _configurations(view: snap.View) -> Iterator[tuple[dict[str, Any], dict[str,
                     yield configuration, webhook
 
 
-def webhooks_failing(view: snap.View, down: bool) -> Iterator[Finding]:
-    """Rows 17 and 18, asked directly: dry-run writes, the Services behind the webhooks, and their CA bundles."""
-    if not down:
-        yield from _service_faults(view)
-    yield from _bundle_faults(view)
-    for probe in view.snapshot.get("probes") or []:
-        if probe.get("purpose") == "webhook" and probe.get("error") and not down:
-            yield from _dry_run_fault(view, probe)
+def webhooks_failing(view: snap.View, down: bool) -> list[Finding]:
+    """Rows 17 and 18, asked directly: dry-run writes, the Services behind the webhooks, and their CA bundles.
+
+    While the controller is down its webhooks cannot answer: that is no fault of their own.
+    """
+    found = list(_bundle_faults(view))
+    if down:
+        return found
+    services = list(_service_faults(view))
+    tried = [
+        finding
+        for probe in view.snapshot.get("probes") or []
+        if probe.get("purpose") == "webhook" and probe.get("error")
+        for finding in _dry_run_fault(view, probe)
+    ]
+    told = {item.object for item in found}
+    silent = [item for item in tried if item.code == "KS017"]
+    if services:
+        services[0].evidence.extend(evidence for item in silent for evidence in item.evidence)
+    elif silent:
+        # They are all one server: that one of them does not answer says the same of the others.
+        silent[0].evidence.extend(evidence for item in silent[1:] for evidence in item.evidence)
+        services = silent[:1]
+    return found + services + [item for item in tried if item.code != "KS017" and item.object not in told]
 
 
 def _service_faults(view: snap.View) -> Iterator[Finding]:
@@ -235,17 +253,21 @@ def _service_faults(view: snap.View) -> Iterator[Finding]:
         service = view.get(snap.SERVICES, *where)
         if service is None:
             yield _finding(
-                "KS017", about, f"KServe's webhooks call Service {where[0]}/{where[1]}, which does not exist: every write of "
-                "an InferenceService or a runtime fails.",
-                [in_field(configuration, f"webhooks[{webhook.get('name')}].clientConfig.service", f"{where[0]}/{where[1]}")],
+                "KS017",
+                about,
+                f"KServe's webhooks call Service {where[0]}/{where[1]}, which does not exist: every write of an "
+                "InferenceService or a runtime fails.",
+                [in_field(configuration, f"webhooks[{webhook.get('name')}].clientConfig.service", "/".join(where))],
                 remedy="Restore the Service from KServe's installation.",
             )  # fmt: skip
         elif endpoints_ready(view, where[0], where[1]) is False:
             selector = (service.get("spec") or {}).get("selector") or {}
             pairs = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
             yield _finding(
-                "KS017", about, f"Service {where[0]}/{where[1]} behind KServe's webhooks has no ready endpoints, although the "
-                f"controller runs: its selector is {pairs or 'empty'}. Every write of an InferenceService or a runtime fails.",
+                "KS017",
+                about,
+                f"Service {where[0]}/{where[1]} behind KServe's webhooks has no ready endpoints although the "
+                f"controller runs: its selector is {pairs or 'empty'}. Writes of services and runtimes fail.",
                 [in_field(service, "spec.selector", pairs)],
                 remedy="Restore the Service's selector and port from KServe's installation.",
             )  # fmt: skip
@@ -282,7 +304,8 @@ def _bundle_faults(view: snap.View) -> Iterator[Finding]:
         yield _finding(
             "KS018",
             ref_of(odd[0][0]),
-            f"The caBundle of {names} differs from that of KServe's other webhooks: one of them cannot match the serving "
+            f"The caBundle of {names} differs from that of KServe's other webhooks: one of them cannot match the "
+            "serving "
             "certificate.",
             [
                 in_field(
@@ -310,7 +333,7 @@ def _bundle_fault(
         return
     end = max(item.not_after for item in found)
     if end < view.now:
-        yield _finding("KS018", about, f"The CA certificate of {names} expired at {snap.stamp(end)}: calls of the webhook fail "
+        yield _finding("KS018", about, f"The CA certificate of {names} expired at {snap.stamp(end)}: calls fail "
                        "with x509.", [in_field(configuration, path, f"notAfter {snap.stamp(end)}")])  # fmt: skip
     elif end < view.now + EXPIRY_WARNING:
         yield _finding("KS131", about, f"The CA certificate of {names} expires at {snap.stamp(end)}.",
@@ -338,7 +361,8 @@ def _dry_run_fault(view: snap.View, probe: dict[str, Any]) -> Iterator[Finding]:
     yield _finding(
         name,
         about,
-        f"The admission webhook {webhook} cannot be called, so that every write of a {probe.get('target')} fails: {effect} "
+        f"The admission webhook {webhook} cannot be called, so that every write of a {probe.get('target')} fails: "
+        f"{effect} "
         f"({what.rstrip('.')}).",
         [by_probe(about, probe)],
         key=webhook if name == "KS130" else "",
@@ -398,7 +422,7 @@ def not_applied(case: Case) -> list[str]:
         return []
     template = (deployment.get("spec") or {}).get("template") or {}
     annotations = (template.get("metadata") or {}).get("annotations") or {}
-    container = next(
+    container: dict[str, Any] = next(
         (
             item
             for item in (template.get("spec") or {}).get("containers") or []
@@ -466,7 +490,8 @@ def knative_absent(case: Case) -> Finding | None:
     )
     return case.finding(
         "KS022",
-        f"The service's deployment mode is Knative ({source}), and the cluster does not serve serving.knative.dev: Knative "
+        f"The service's deployment mode is Knative ({source}), and the cluster does not serve serving.knative.dev: "
+        "Knative "
         "Serving is not installed.",
         [*[in_event(event) for event in events[:1]], by_rule(case.ref, "serving.knative.dev is not served")],
         "Annotate the service with serving.kserve.io/deploymentMode: Standard, or install Knative Serving.",

@@ -116,7 +116,8 @@ def _model_absent(case: Case, load: Workload, model: dict[str, Any], alive: dict
     said = condensed(str(model.get("body") or ""))[:200]
     return case.finding(
         "KS052",
-        f"{_server_name(case, load)} is up, but asked whether model {case.name} is ready it answers {model.get('status')} "
+        f"{_server_name(case, load)} is up, but asked whether model {case.name} is ready it answers "
+        f"{model.get('status')} "
         f"({said}): it serves no model of that name.",
         [by_probe(case.ref, model), by_probe(case.ref, alive)],
         "Name the model as the service, or see in the server's log which models it loaded.",
@@ -303,7 +304,8 @@ def not_exposed(case: Case) -> Finding | None:
     detail, evidence = _route_says(case)
     return case.finding(
         "KS064",
-        f"The service is ready inside the cluster and not reachable from outside: {condensed(words) or 'IngressReady=False'}"
+        "The service is ready inside the cluster and not reachable from outside: "
+        f"{condensed(words) or 'IngressReady=False'}"
         f"{detail}.",
         [in_field(case.service, "status.conditions[IngressReady]", words or "False"), *evidence],
     )
@@ -363,7 +365,8 @@ def _hpa(case: Case, scaler: dict[str, Any]) -> Iterator[Finding]:
     events = [event for event in case.view.events_of(scaler) if event.get("reason") == reason]
     yield case.finding(
         "KS065",
-        f"HorizontalPodAutoscaler {snap.name_of(scaler)} does not work ({text}): the service stays at its present number of "
+        f"HorizontalPodAutoscaler {snap.name_of(scaler)} does not work ({text}): the service stays at its present "
+        "number of "
         "replicas.",
         [in_field(scaler, "status.conditions[ScalingActive]", text), *[in_event(event) for event in events[:1]]],
         "Install the metrics server, set requests for the metric, or annotate the service with "

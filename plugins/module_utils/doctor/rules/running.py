@@ -35,6 +35,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.s
 ERROR_GRACE = 45.0
 # A container that has restarted twice or more and ended this recently is in a loop, ready or not.
 FLAPPING = 240.0
+# Events about probes that belong to the present trouble.
+RECENT = 600.0
 # A port that refuses connections this long, with no startup probe, is more likely the wrong one.
 REFUSED_GRACE = 120.0
 # How long a silent container without startup probe may load before its deadline decides (Deployment's default).
@@ -137,7 +139,8 @@ def _sandbox(case: Case, pod: dict[str, Any]) -> Finding | None:
         hint = f" The pod names RuntimeClass {runtime_class}." if runtime_class else ""
         return case.finding(
             "KS109",
-            f"Node {podstate.node(pod)} cannot create the sandbox of pod {snap.name_of(pod)}: {message.rstrip('.')}.{hint}",
+            f"Node {podstate.node(pod)} cannot create the sandbox of pod {snap.name_of(pod)}: "
+            f"{message.rstrip('.')}.{hint}",
             [in_event(event)],
         )
     return None
@@ -360,7 +363,7 @@ def _killed(case: Case, pod: dict[str, Any], item: podstate.Container, event: di
     kind = "startupProbe" if "startup" in message_of(event) else "livenessProbe"
     word = "startup" if kind == "startupProbe" else "liveness"
     how, port, path = podstate.probe_target(item, item.probe(kind))
-    unhealthy = _unhealthy(case, pod, word.capitalize())
+    unhealthy = _telling_failure(case, pod, word.capitalize())
     said = _probe_says(unhealthy)
     evidence = [in_event(event), *([in_event(unhealthy)] if unhealthy else []), _ended(pod, item)]
     elsewhere = _listens_elsewhere(case, pod, item, port, text)
@@ -430,6 +433,18 @@ def _unhealthy(case: Case, pod: dict[str, Any], kind: str | None = None) -> dict
         if event.get("reason") == "Unhealthy" and (kind is None or message_of(event).startswith(kind)):
             return event
     return None
+
+
+def _telling_failure(case: Case, pod: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """What a probe was told by a server that answers; that a port is closed is usual while a server starts."""
+    recent = [
+        event
+        for event in case.view.events_of(pod)
+        if event.get("reason") == "Unhealthy"
+        and message_of(event).startswith(kind)
+        and (case.view.age(snap.event_time(event)) or 0.0) < RECENT
+    ]
+    return next((event for event in recent if not _loading_only(_probe_says(event))), next(iter(recent), None))
 
 
 def _probe_says(event: dict[str, Any] | None) -> str:
@@ -548,7 +563,8 @@ def _nobody_listens(
     origin, path = case.origin("ports", item.name)
     return case.finding(
         "KS058",
-        f"Nothing listens on port {port}, which the {kind} of container {item.name} asks, {age:.0f} s after its start: the "
+        f"Nothing listens on port {port}, which the {kind} of container {item.name} asks, {age:.0f} s after its "
+        "start: the "
         "server listens on another port, or takes long to load without a startupProbe that allows for it.",
         evidence,
         f"Make {path} of {origin}, the probe and the server's own port agree; give a slow server a startupProbe.",
@@ -579,7 +595,8 @@ def _from_log(
     quote = condensed(reading.best)
     return case.finding(
         _GENERIC[server_kind(case, item, reading)],
-        f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} runs and is not ready: {quote}.",
+        f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} runs and is not ready: "
+        f"{quote}.",
         [in_log(pod, item.name, quote, previous)],
         key=item.name,
     )
@@ -627,7 +644,8 @@ def _too_slow(
     detail = f" ({said})" if said else ""
     return case.finding(
         "KS059",
-        f"Container {item.name} of pod {snap.name_of(pod)} has been running for {age:.0f} s and is not ready{detail}; the "
+        f"Container {item.name} of pod {snap.name_of(pod)} has been running for {age:.0f} s and is not "
+        f"ready{detail}; the "
         f"rollout's deadline is {_deadline(load):.0f} s.",
         evidence or [in_field(pod, "status.conditions[Ready]", "False")],
         key=item.name,
@@ -646,7 +664,8 @@ def _early(
     detail = f" Its probe says: {said}." if said else ""
     return case.finding(
         "KS134",
-        f"Container {item.name} of pod {snap.name_of(pod)} has been starting for {age:.0f} s of the {budget:.0f} s that it "
+        f"Container {item.name} of pod {snap.name_of(pod)} has been starting for {age:.0f} s of the {budget:.0f} s "
+        "that it "
         f"may take.{detail}",
         evidence or [in_field(pod, f"status.containerStatuses[{item.name}].state.running", f"{age:.0f} s")],
         title="The server is still starting",
@@ -664,7 +683,8 @@ def _starting(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None
     if _overdue(load) and age > _deadline(load):
         return case.finding(
             "KS059",
-            f"Node {podstate.node(pod)} {doing} of pod {snap.name_of(pod)} for {age:.0f} s already; the rollout's deadline is "
+            f"Node {podstate.node(pod)} {doing} of pod {snap.name_of(pod)} for {age:.0f} s already; the rollout's "
+            "deadline is "
             f"{_deadline(load):.0f} s.",
             evidence,
         )

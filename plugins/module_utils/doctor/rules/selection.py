@@ -225,7 +225,8 @@ def _not_noticed(case: Case, choice: selection.Choice) -> Finding | None:
         return None
     return case.finding(
         "KS113",
-        f"The service still says {case.failure.get('reason')} ({case.failure.get('message')}), but {choice.selected.kind} "
+        f"The service still says {case.failure.get('reason')} ({case.failure.get('message')}), but "
+        f"{choice.selected.kind} "
         f"{choice.selected.name} fits now: KServe tries again by backoff only.",
         _evidence(case, choice),
         command=f"kubectl -n {case.namespace} annotate inferenceservice {case.name} touched=$(date +%s) --overwrite",
@@ -245,7 +246,8 @@ def unusable_runtime(case: Case) -> Finding | None:
     about = ref_of(runtime)
     status = _invalid_spec(case)
     if not containers:
-        return case.finding("KS008", f"{about} has no containers.", [in_field(runtime, "spec.containers", "[]"), *status],
+        nothing = in_field(runtime, "spec.containers", "[]")
+        return case.finding("KS008", f"{about} has no containers.", [nothing, *status],
                             object=about)  # fmt: skip
     if CONTAINER not in names:
         return case.finding(
@@ -278,7 +280,8 @@ def _bad_placeholder(case: Case, runtime: dict[str, Any], status: list[Evidence]
                 "KS007",
                 f"The placeholder {text!r} in {path} of {obj} cannot be rendered: {error}.",
                 [in_field(where, path, text), *status],
-                f"Correct {path} of {obj}: use a field of the service's metadata, such as {{{{.Name}}}}, and backquotes "
+                f"Correct {path} of {obj}: use a field of the service's metadata, such as {{{{.Name}}}}, and "
+                "backquotes "
                 "for strings.",
                 object=obj,
                 key=path,
@@ -323,12 +326,12 @@ def empty_values(case: Case) -> Iterator[Finding]:
 
 def _empty_in(case: Case, deployment: dict[str, Any], container: dict[str, Any]) -> Iterator[Finding]:
     sources = _sources(case) if container.get("name") == CONTAINER else {}
-    for path, text in gotemplate.strings_of({"env": container.get("env"), "args": container.get("args")}):
-        if not path.endswith(".value") and not path.startswith("args"):
-            continue
-        variable = _variable(container, path)
+    # An empty value is left out of the stored object (omitempty).
+    values = [(str(env.get("name")), str(env.get("value") or "")) for env in _plain_env(container)]
+    values += [("", str(argument)) for argument in container.get("args") or []]
+    for variable, text in values:
         source = sources.get(variable or text)
-        if variable is not None and text == "" and source:
+        if variable and text == "" and source:
             yield _empty(case, deployment, container, variable, source, "is empty")
         elif "<no value>" in text:
             yield _empty(case, deployment, container, variable or text, source or text, f"is {text!r}")
@@ -336,11 +339,8 @@ def _empty_in(case: Case, deployment: dict[str, Any], container: dict[str, Any])
             yield _empty(case, deployment, container, variable or text, text, f"still holds {text!r}")
 
 
-def _variable(container: dict[str, Any], path: str) -> str | None:
-    if not path.startswith("env["):
-        return None
-    index = int(path[4 : path.index("]")])
-    return str(container["env"][index].get("name"))
+def _plain_env(container: dict[str, Any]) -> list[dict[str, Any]]:
+    return [env for env in container.get("env") or [] if not env.get("valueFrom")]
 
 
 def _sources(case: Case) -> dict[str, str]:

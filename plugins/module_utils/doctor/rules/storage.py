@@ -360,13 +360,17 @@ def log_evidence(case: Case, pod: dict[str, Any], item: podstate.Container) -> t
         log for log in case.view.logs_of(snap.namespace_of(pod), snap.name_of(pod)) if log.get("container") == item.name
     ]
     ended_now = bool((item.status.get("state") or {}).get("terminated"))
-    # While the container runs again, or waits to, the run that failed is the previous one where it is kept.
+    # In a back-off the present log is that of the run that ended last; once the container runs again it is the previous.
     order = (False, True) if ended_now or not item.running else (True, False)
-    for previous in order:
-        for log in logs:
-            text = whole(log)
-            if bool(log.get("previous")) == previous and text.strip():
-                return text, previous
+    texts = [
+        (text, previous)
+        for previous in order
+        for log in logs
+        if bool(log.get("previous")) == previous and (text := whole(log)).strip()
+    ]
+    telling = next((found for found in texts if log_reading.read(found[0]).decisive), None)
+    if telling is not None or texts:
+        return telling or texts[0]
     message = item.terminated.get("message")
     return (str(message), False) if message else ("", False)
 

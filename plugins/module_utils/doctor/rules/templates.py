@@ -57,7 +57,7 @@ def hidden(template: dict[str, Any], disabled: set[str]) -> Iterator[Finding]:
         problems.append((f"metadata.labels[{DASHBOARD}]", f'the label {DASHBOARD}: "true" is missing'))
     if not _json_list(snap.annotations_of(template).get(SERVING_SUPPORT)):
         problems.append((f"metadata.annotations[{SERVING_SUPPORT}]",
-                         f"the annotation {SERVING_SUPPORT} is missing or no JSON list such as [\"single\"]"))  # fmt: skip
+                         f"the annotation {SERVING_SUPPORT} is missing or no JSON list"))  # fmt: skip
     if snap.labels_of(runtime).get(DASHBOARD) != "true":
         problems.append(
             (f"objects[0].metadata.labels[{DASHBOARD}]", f'its runtime lacks the label {DASHBOARD}: "true"')
@@ -97,7 +97,8 @@ def _drift(runtime: dict[str, Any], template: dict[str, Any]) -> Iterator[Findin
         meaning.severity,
         ref_of(runtime),
         meaning.title,
-        f"ServingRuntime {snap.name_of(runtime)} was made from Template {snap.name_of(template)} and differs from it in "
+        f"ServingRuntime {snap.name_of(runtime)} was made from Template {snap.name_of(template)} and differs from it "
+        "in "
         f"{', '.join(changed)}.",
         [in_field(runtime, f"spec.{changed[0]}", "differs from the Template")],
         Remedy(f"{meaning.remedy}."),

@@ -179,7 +179,7 @@ def network(name: str = "iris") -> list[Object]:
         {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
-            "metadata": {**where, "labels": {"kubernetes.io/service-name": f"{name}-predictor"}},
+            "metadata": {**where, "labels": {**labels(name), "kubernetes.io/service-name": f"{name}-predictor"}},
             "endpoints": [{"addresses": ["10.0.0.9"], "conditions": {"ready": True}}],
         },
     ]

@@ -1,6 +1,7 @@
 # Copyright: (c) 2026, modelserving.kserve contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: E501  (messages are quoted as they come)
 """Rules on snapshots built by hand: messages of registries, stores, vendors and OpenShift that no lab here can make."""
 
 from __future__ import annotations
@@ -8,9 +9,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-
 import pytest
-from ansible_collections.modelserving.kserve.tests.unit.plugins.module_utils.doctor import handmade
+from ansible_collections.modelserving.kserve.tests.unit.plugins.module_utils.doctor import handmade as hm
 
 PULL = 'Failed to pull image "registry.example.org/server:1": rpc error: code = Unknown desc = failed to pull: '
 
@@ -33,10 +33,8 @@ PULL = 'Failed to pull image "registry.example.org/server:1": rpc error: code = 
     ],
 )
 def test_a_registrys_own_words_decide(message: str, words: str) -> None:
-    pod = handmade.pod(
-        state=handmade.waiting("ImagePullBackOff", 'Back-off pulling image "registry.example.org/server:1"')
-    )
-    finding = handmade.only_error(handmade.running(pod, handmade.event(pod, "Failed", PULL + message)))
+    pod = hm.pod(state=hm.waiting("ImagePullBackOff", 'Back-off pulling image "registry.example.org/server:1"'))
+    finding = hm.only_error(hm.running(pod, hm.event(pod, "Failed", PULL + message)))
     assert finding["code"] == "KS026"
     assert words in finding["cause"]
     assert "registry.example.org/server:1" in finding["cause"]
@@ -44,17 +42,17 @@ def test_a_registrys_own_words_decide(message: str, words: str) -> None:
 
 
 def test_an_image_of_another_architecture_is_told_apart() -> None:
-    pod = handmade.pod(state=handmade.waiting("ErrImagePull", PULL + "no match for platform in manifest: not found"))
-    assert handmade.only_error(handmade.running(pod))["code"] == "KS029"
+    pod = hm.pod(state=hm.waiting("ErrImagePull", PULL + "no match for platform in manifest: not found"))
+    assert hm.only_error(hm.running(pod))["code"] == "KS029"
 
 
 def test_a_missing_pull_secret_is_named() -> None:
-    pod = handmade.pod(
-        state=handmade.waiting("ErrImagePull", PULL + "401 Unauthorized"),
+    pod = hm.pod(
+        state=hm.waiting("ErrImagePull", PULL + "401 Unauthorized"),
         spec={"imagePullSecrets": [{"name": "quay-login"}]},
     )
-    data = handmade.running(pod, names_of={"secrets": {handmade.NS: ["other"]}})
-    assert "quay-login does not exist" in handmade.only_error(data)["cause"]
+    data = hm.running(pod, names_of={"secrets": {hm.NS: ["other"]}})
+    assert "quay-login does not exist" in hm.only_error(data)["cause"]
 
 
 STORAGE = 'Traceback (most recent call last):\n  File "/storage-initializer/scripts/initializer-entrypoint", line 17\n'
@@ -84,14 +82,14 @@ STORAGE = 'Traceback (most recent call last):\n  File "/storage-initializer/scri
     ],
 )  # fmt: skip
 def test_the_storage_initializers_last_exception_decides(text: str, code: str, words: str) -> None:
-    state = {"name": "storage-initializer", "ready": False, **handmade.ended(1)}
-    pod = handmade.pod(
+    state = {"name": "storage-initializer", "ready": False, **hm.ended(1)}
+    pod = hm.pod(
         spec={"initContainers": [{"name": "storage-initializer", "image": "kserve/storage-initializer:v0.20.0"}]},
         status={"initContainerStatuses": [state]},
-        state=handmade.waiting("PodInitializing"),
+        state=hm.waiting("PodInitializing"),
     )
-    data = handmade.running(pod, logs=[handmade.log(pod, STORAGE + text, "storage-initializer")])
-    finding = handmade.only_error(data)
+    data = hm.running(pod, logs=[hm.log(pod, STORAGE + text, "storage-initializer")])
+    finding = hm.only_error(data)
     assert finding["code"] == code
     assert words in finding["cause"]
     assert "s3://bucket/iris" in finding["cause"]
@@ -102,13 +100,13 @@ CONFIG = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "k
 
 
 def test_a_download_out_of_memory_is_the_configmaps() -> None:
-    state = {"name": "storage-initializer", "ready": False, **handmade.ended(137, "OOMKilled")}
+    state = {"name": "storage-initializer", "ready": False, **hm.ended(137, "OOMKilled")}
     limits = {"limits": {"memory": "1Gi"}}
-    pod = handmade.pod(
+    pod = hm.pod(
         spec={"initContainers": [{"name": "storage-initializer", "image": "x", "resources": limits}]},
         status={"initContainerStatuses": [state]},
     )
-    finding = handmade.only_error(handmade.running(pod, *CONFIG, control_namespace="kserve"))
+    finding = hm.only_error(hm.running(pod, *CONFIG, control_namespace="kserve"))
     assert (finding["code"], finding["object"]["kind"], finding["object"]["name"]) == (
         "KS039", "ConfigMap", "inferenceservice-config",
     )  # fmt: skip
@@ -142,7 +140,7 @@ def test_a_download_out_of_memory_is_the_configmaps() -> None:
 )  # fmt: skip
 def test_what_refuses_a_pod_is_named(message: str, code: str, words: tuple[str, ...]) -> None:
     condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
-    finding = handmade.only_error(handmade.running(handmade.replicaset(conditions=[condition])))
+    finding = hm.only_error(hm.running(hm.replicaset(conditions=[condition])))
     assert finding["code"] == code
     assert all(word in finding["cause"] for word in words)
     assert [item["name"] for item in finding["affects"]] == ["iris"]
@@ -151,11 +149,11 @@ def test_what_refuses_a_pod_is_named(message: str, code: str, words: tuple[str, 
 def test_one_quota_that_hits_two_services_is_one_finding() -> None:
     message = 'pods "x" is forbidden: exceeded quota: team, requested: pods=1, used: pods=5, limited: pods=5'
     condition = {"type": "ReplicaFailure", "status": "True", "message": message}
-    data = handmade.taken(
-        handmade.runtime(), handmade.service("a"), handmade.service("b"), handmade.deployment("a"), handmade.deployment("b"),
-        handmade.replicaset("a", conditions=[condition]), handmade.replicaset("b", conditions=[condition]),
+    data = hm.taken(
+        hm.runtime(), hm.service("a"), hm.service("b"), hm.deployment("a"), hm.deployment("b"),
+        hm.replicaset("a", conditions=[condition]), hm.replicaset("b", conditions=[condition]),
     )  # fmt: skip
-    finding = handmade.only_error(data)
+    finding = hm.only_error(data)
     assert [item["name"] for item in finding["affects"]] == ["a", "b"]
     assert finding["object"] == {"api_version": "v1", "kind": "ResourceQuota", "namespace": "models", "name": "team"}
 
@@ -164,7 +162,7 @@ def unscheduled(
     message: str = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", **more: Any
 ) -> dict[str, Any]:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
-    return handmade.pod(
+    return hm.pod(
         spec={"nodeName": None, **more.pop("spec", {})}, status={"phase": "Pending", "conditions": [condition]}, **more
     )
 
@@ -173,40 +171,37 @@ GPU = {"resources": {"requests": {"nvidia.com/gpu": "1"}, "limits": {"nvidia.com
 
 
 def test_a_node_with_hardware_and_no_driver_is_told_from_one_without() -> None:
-    ready = handmade.node(labels={"feature.node.kubernetes.io/pci-10de.present": "true"})
-    assert "driver" in handmade.only_error(handmade.running(unscheduled(container=GPU), ready))["cause"]
-    assert (
-        "no nvidia.com/gpu"
-        in handmade.only_error(handmade.running(unscheduled(container=GPU), handmade.node()))["cause"]
-    )
+    ready = hm.node(labels={"feature.node.kubernetes.io/pci-10de.present": "true"})
+    assert "driver" in hm.only_error(hm.running(unscheduled(container=GPU), ready))["cause"]
+    assert "no nvidia.com/gpu" in hm.only_error(hm.running(unscheduled(container=GPU), hm.node()))["cause"]
 
 
 def test_a_rolling_update_that_waits_for_its_own_old_pod_says_so() -> None:
-    old = handmade.pod(revision="1", suffix="old", ready=True, container=GPU)
+    old = hm.pod(revision="1", suffix="old", ready=True, container=GPU)
     new = unscheduled(container=GPU, revision="2")
-    deployment = handmade.deployment()
+    deployment = hm.deployment()
     deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = "2"
-    node = handmade.node(amounts={"nvidia.com/gpu": "1"})
-    data = handmade.running(
-        handmade.service(ready=True),
+    node = hm.node(amounts={"nvidia.com/gpu": "1"})
+    data = hm.running(
+        hm.service(ready=True),
         deployment,
-        handmade.replicaset(revision="1"),
-        handmade.replicaset(revision="2"),
+        hm.replicaset(revision="1"),
+        hm.replicaset(revision="2"),
         old,
         new,
         node,
     )
-    finding = handmade.only_error(data)
+    finding = hm.only_error(data)
     assert finding["code"] == "KS030"
     assert "previous pod iris-predictor-1-old" in finding["cause"]
-    assert handmade.diagnosed(data)["services"][0]["state"] == "degraded"
+    assert hm.diagnosed(data)["services"][0]["state"] == "degraded"
 
 
 def test_without_nodes_the_schedulers_message_decides() -> None:
     pod = unscheduled("0/3 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}.")
-    data = handmade.running(pod, unseen=[{"what": "nodes", "reason": "forbidden", "message": "no"}])
+    data = hm.running(pod, unseen=[{"what": "nodes", "reason": "forbidden", "message": "no"}])
     del data["objects"]["nodes"]
-    finding = handmade.only_error(data)
+    finding = hm.only_error(data)
     assert finding["code"] == "KS031"
     assert "dedicated: gpu" in finding["cause"]
 
@@ -214,17 +209,17 @@ def test_without_nodes_the_schedulers_message_decides() -> None:
 def test_a_claim_that_waits_for_its_first_consumer_is_no_fault_of_its_own() -> None:
     claim = {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-        "metadata": {"namespace": handmade.NS, "name": "store", "creationTimestamp": handmade.EARLIER},
+        "metadata": {"namespace": hm.NS, "name": "store", "creationTimestamp": hm.EARLIER},
         "spec": {}, "status": {"phase": "Pending"},
     }  # fmt: skip
     volumes = [{"name": "m", "persistentVolumeClaim": {"claimName": "store"}}]
     pod = unscheduled("0/1 nodes are available: 1 Insufficient cpu.", spec={"volumes": volumes},
                       container={"resources": {"requests": {"cpu": "64"}}})  # fmt: skip
-    assert handmade.only_error(handmade.running(pod, claim))["code"] == "KS033"
+    assert hm.only_error(hm.running(pod, claim))["code"] == "KS033"
 
 
 def test_a_volume_in_another_zone() -> None:
-    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"namespace": handmade.NS, "name": "store"},
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"namespace": hm.NS, "name": "store"},
              "spec": {"volumeName": "pv-7"}, "status": {"phase": "Bound"}}  # fmt: skip
     rule = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["eu-1b"]}
     affinity = {"required": {"nodeSelectorTerms": [{"matchExpressions": [rule]}]}}
@@ -238,26 +233,26 @@ def test_a_volume_in_another_zone() -> None:
         "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
         spec={"volumes": [{"name": "m", "persistentVolumeClaim": {"claimName": "store"}}]},
     )
-    finding = handmade.only_error(handmade.running(pod, claim, volume))
+    finding = hm.only_error(hm.running(pod, claim, volume))
     assert finding["code"] == "KS124"
     assert "eu-1b" in finding["cause"] and "pv-7" in finding["cause"]
 
 
 def test_a_lost_node_comes_before_what_its_pods_last_said() -> None:
-    node = handmade.node(
+    node = hm.node(
         conditions=[{"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}]
     )
-    pod = handmade.pod(state=handmade.ended(1))
-    finding = handmade.only_error(handmade.running(pod, node))
+    pod = hm.pod(state=hm.ended(1))
+    finding = hm.only_error(hm.running(pod, node))
     assert (finding["code"], finding["object"]["name"]) == ("KS110", "node-1")
 
 
 def test_an_evicted_pod_counts_while_nothing_replaces_it() -> None:
-    gone = handmade.pod(suffix="gone")
+    gone = hm.pod(suffix="gone")
     gone["status"].update(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
-    assert handmade.only_error(handmade.running(gone))["code"] == "KS035"
-    healthy = handmade.running(handmade.service(ready=True), gone, handmade.pod(ready=True))
-    assert handmade.diagnosed(healthy)["findings"] == []
+    assert hm.only_error(hm.running(gone))["code"] == "KS035"
+    healthy = hm.running(hm.service(ready=True), gone, hm.pod(ready=True))
+    assert hm.diagnosed(healthy)["findings"] == []
 
 
 # -- probes -----------------------------------------------------------------------------------------------------------
@@ -265,12 +260,12 @@ def test_an_evicted_pod_counts_while_nothing_replaces_it() -> None:
 
 def test_liveness_alone_kills_a_server_that_loads() -> None:
     probe = {"httpGet": {"path": "/v2/health/live", "port": 8080}, "initialDelaySeconds": 30, "periodSeconds": 10}
-    pod = handmade.pod(container={"livenessProbe": probe}, state=handmade.ended(137))
-    killing = handmade.event(pod, "Killing", "Container kserve-container failed liveness probe, will be restarted")
-    failing = handmade.event(pod, "Unhealthy", 'Liveness probe failed: Get "http://10.0.0.9:8080/v2/health/live": dial tcp '
+    pod = hm.pod(container={"livenessProbe": probe}, state=hm.ended(137))
+    killing = hm.event(pod, "Killing", "Container kserve-container failed liveness probe, will be restarted")
+    failing = hm.event(pod, "Unhealthy", 'Liveness probe failed: Get "http://10.0.0.9:8080/v2/health/live": dial tcp '
                           "10.0.0.9:8080: connect: connection refused")  # fmt: skip
-    data = handmade.running(pod, killing, failing, logs=[handmade.log(pod, "INFO loading weights\n")])
-    finding = handmade.only_error(data)
+    data = hm.running(pod, killing, failing, logs=[hm.log(pod, "INFO loading weights\n")])
+    finding = hm.only_error(data)
     assert finding["code"] == "KS057"
     assert "60 s" in finding["cause"]
     assert finding["remedy"]["patch"]["spec"]["containers"][0]["startupProbe"]["failureThreshold"] == 60
@@ -279,10 +274,10 @@ def test_liveness_alone_kills_a_server_that_loads() -> None:
 def test_a_pod_within_its_startup_time_is_no_fault() -> None:
     probe = {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 10, "failureThreshold": 60}
     started = {"state": {"running": {"startedAt": "2026-01-31T11:55:00Z"}}, "started": False}
-    pod = handmade.pod(container={"startupProbe": probe, "readinessProbe": probe}, state=started)
-    refused = handmade.event(pod, "Unhealthy", "Startup probe failed: connection refused")
-    data = handmade.running(pod, refused, logs=[handmade.log(pod, "ERROR NVML: Driver Not Loaded", previous=False)])
-    result = handmade.diagnosed(data)
+    pod = hm.pod(container={"startupProbe": probe, "readinessProbe": probe}, state=started)
+    refused = hm.event(pod, "Unhealthy", "Startup probe failed: connection refused")
+    data = hm.running(pod, refused, logs=[hm.log(pod, "ERROR NVML: Driver Not Loaded", previous=False)])
+    result = hm.diagnosed(data)
     assert [item["code"] for item in result["findings"]] == ["KS134"]
     assert result["services"][0]["state"] == "loading"
 
@@ -290,16 +285,16 @@ def test_a_pod_within_its_startup_time_is_no_fault() -> None:
 def test_a_server_that_listens_elsewhere_is_found_within_its_startup_time() -> None:
     probe = {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 10, "failureThreshold": 60}
     started = {"state": {"running": {"startedAt": "2026-01-31T11:55:00Z"}}, "started": False}
-    pod = handmade.pod(container={"startupProbe": probe}, state=started)
+    pod = hm.pod(container={"startupProbe": probe}, state=started)
     text = "2026-01-31 11:55:03,100 [mlserver.rest] INFO - HTTP server running on http://0.0.0.0:8090\n"
-    finding = handmade.only_error(handmade.running(pod, logs=[handmade.log(pod, text, previous=False)]))
+    finding = hm.only_error(hm.running(pod, logs=[hm.log(pod, text, previous=False)]))
     assert finding["code"] == "KS058"
     assert "8080" in finding["cause"] and "8090" in finding["cause"]
 
 
 def test_too_early_to_tell_is_no_error() -> None:
-    pod = handmade.pod(state=handmade.ended(1, restarts=1))
-    assert [item["severity"] for item in handmade.diagnosed(handmade.running(pod))["findings"]] == ["info"]
+    pod = hm.pod(state=hm.ended(1, restarts=1))
+    assert [item["severity"] for item in hm.diagnosed(hm.running(pod))["findings"]] == ["info"]
 
 
 # -- what is asked of the servers ---------------------------------------------------------------------------------------
@@ -308,14 +303,14 @@ def test_too_early_to_tell_is_no_error() -> None:
 def probe(purpose: str, status: int | None, body: str = "", **more: Any) -> dict[str, Any]:
     paths = {"model": "/v2/models/iris/ready", "ready": "/v2/health/ready", "index": "/v2/repository/index"}
     return {
-        "namespace": handmade.NS, "service": "iris", "component": "predictor", "purpose": purpose, "via": "services",
+        "namespace": hm.NS, "service": "iris", "component": "predictor", "purpose": purpose, "via": "services",
         "target": "iris-predictor", "port": 80, "path": paths[purpose], "method": "GET", "status": status, "body": body,
-        "error": None, "time": handmade.NOW, **more,
+        "error": None, "time": hm.NOW, **more,
     }  # fmt: skip
 
 
 def served(*probes: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return handmade.running(handmade.service(ready=True), handmade.pod(ready=True), probes=list(probes), **more)
+    return hm.running(hm.service(ready=True), hm.pod(ready=True), probes=list(probes), **more)
 
 
 @pytest.mark.parametrize(
@@ -330,12 +325,12 @@ def served(*probes: dict[str, Any], **more: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_ready_is_not_served(index: str, code: str, severity: str) -> None:
     data = served(probe("ready", 200), probe("model", 404, '{"error": "unknown model"}'), probe("index", 200, index))
-    findings = handmade.diagnosed(data)["findings"]
+    findings = hm.diagnosed(data)["findings"]
     assert [(item["code"], item["severity"]) for item in findings] == [(code, severity)]
 
 
 def test_a_model_that_answers_is_no_finding() -> None:
-    assert handmade.diagnosed(served(probe("ready", 200), probe("model", 200)))["findings"] == []
+    assert hm.diagnosed(served(probe("ready", 200), probe("model", 200)))["findings"] == []
 
 
 # -- OpenShift and other objects ----------------------------------------------------------------------------------------
@@ -357,17 +352,17 @@ def template(**more: Any) -> dict[str, Any]:
 
 
 def test_templates_that_the_dashboard_hides() -> None:
-    assert handmade.diagnosed(handmade.taken(template()))["findings"] == []
-    unlabelled = handmade.diagnosed(handmade.taken(template(labels={})))["findings"]
+    assert hm.diagnosed(hm.taken(template()))["findings"] == []
+    unlabelled = hm.diagnosed(hm.taken(template(labels={})))["findings"]
     assert [item["code"] for item in unlabelled] == ["KS015"]
     config = {"apiVersion": "opendatahub.io/v1alpha", "kind": "OdhDashboardConfig", "metadata": {"name": "c"},
               "spec": {"templateDisablement": ["triton"]}}  # fmt: skip
-    assert "templateDisablement" in handmade.diagnosed(handmade.taken(template(), config))["findings"][0]["cause"]
+    assert "templateDisablement" in hm.diagnosed(hm.taken(template(), config))["findings"][0]["cause"]
 
 
 def test_a_clone_that_differs_from_its_template() -> None:
-    clone = handmade.runtime(metadata={"annotations": {"opendatahub.io/template-name": "triton-template"}})
-    codes = [item["code"] for item in handmade.diagnosed(handmade.taken(template(), clone))["findings"]]
+    clone = hm.runtime(metadata={"annotations": {"opendatahub.io/template-name": "triton-template"}})
+    codes = [item["code"] for item in hm.diagnosed(hm.taken(template(), clone))["findings"]]
     assert codes == ["KS016"]
 
 
@@ -380,7 +375,7 @@ def test_a_route_that_is_not_admitted() -> None:
                 "type": "IngressReady",
                 "status": "False",
                 "reason": "RouteNotAdmitted",
-                "lastTransitionTime": handmade.EARLIER,
+                "lastTransitionTime": hm.EARLIER,
             },
         ]
     }
@@ -390,9 +385,9 @@ def test_a_route_that_is_not_admitted() -> None:
         "reason": "HostAlreadyClaimed",
         "message": "host taken by old/iris",
     }
-    route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": {"namespace": handmade.NS, "name": "iris"},
+    route = {"apiVersion": "route.openshift.io/v1", "kind": "Route", "metadata": {"namespace": hm.NS, "name": "iris"},
              "status": {"ingress": [{"conditions": [admitted]}]}}  # fmt: skip
-    finding = handmade.only_error(handmade.running(handmade.service(status=status), handmade.pod(ready=True), route))
+    finding = hm.only_error(hm.running(hm.service(status=status), hm.pod(ready=True), route))
     assert finding["code"] == "KS064"
     assert "HostAlreadyClaimed" in finding["cause"]
 
@@ -401,11 +396,9 @@ def test_an_autoscaler_without_metrics() -> None:
     condition = {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric",
                  "message": "unable to get metrics for resource cpu"}  # fmt: skip
     scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-              "metadata": {"namespace": handmade.NS, "name": "iris-predictor", "creationTimestamp": handmade.EARLIER},
+              "metadata": {"namespace": hm.NS, "name": "iris-predictor", "creationTimestamp": hm.EARLIER},
               "spec": {"scaleTargetRef": {"name": "iris-predictor"}}, "status": {"conditions": [condition]}}  # fmt: skip
-    found = handmade.diagnosed(handmade.running(handmade.service(ready=True), handmade.pod(ready=True), scaler))[
-        "findings"
-    ]
+    found = hm.diagnosed(hm.running(hm.service(ready=True), hm.pod(ready=True), scaler))["findings"]
     assert [(item["code"], item["severity"]) for item in found] == [("KS065", "warning")]
 
 
@@ -413,28 +406,23 @@ def test_an_autoscaler_without_metrics() -> None:
 
 
 def test_not_faults() -> None:
-    stopped = handmade.service(metadata={"annotations": {"serving.kserve.io/stop": "true"}})
-    assert handmade.diagnosed(handmade.running(stopped))["summary"]["error"] == 0
-    empty = handmade.running(handmade.service(predictor={"minReplicas": 0}), handmade.deployment(spec={"replicas": 0}))
-    assert handmade.diagnosed(empty)["findings"] == []
+    stopped = hm.service(metadata={"annotations": {"serving.kserve.io/stop": "true"}})
+    assert hm.diagnosed(hm.running(stopped))["summary"]["error"] == 0
+    empty = hm.running(hm.service(predictor={"minReplicas": 0}), hm.deployment(spec={"replicas": 0}))
+    assert hm.diagnosed(empty)["findings"] == []
     stale = {"modelStatus": {"transitionStatus": "UpToDate", "lastFailureInfo": {"reason": "RuntimeNotRecognized"}}}
-    loaded = handmade.service(ready=True, status=stale)
-    loaded["status"]["conditions"] = handmade.service(ready=True)["status"]["conditions"]
-    assert handmade.diagnosed(handmade.running(loaded, handmade.pod(ready=True)))["findings"] == []
-    unused = handmade.runtime("unused", disabled=True, containers=[{"name": "x", "image": "Not An Image"}])
-    assert (
-        handmade.diagnosed(
-            handmade.running(handmade.runtime(), unused, handmade.service(ready=True), handmade.pod(ready=True))
-        )["findings"]
-        == []
-    )
+    loaded = hm.service(ready=True, status=stale)
+    loaded["status"]["conditions"] = hm.service(ready=True)["status"]["conditions"]
+    assert hm.diagnosed(hm.running(loaded, hm.pod(ready=True)))["findings"] == []
+    unused = hm.runtime("unused", disabled=True, containers=[{"name": "x", "image": "Not An Image"}])
+    assert hm.diagnosed(hm.running(hm.runtime(), unused, hm.service(ready=True), hm.pod(ready=True)))["findings"] == []
 
 
 def test_events_of_an_earlier_pod_of_the_same_name_do_not_count() -> None:
-    pod = handmade.pod(ready=True)
-    before = handmade.event(pod, "Failed", PULL + "not found")
+    pod = hm.pod(ready=True)
+    before = hm.event(pod, "Failed", PULL + "not found")
     before["involvedObject"]["uid"] = "of-another-life"
-    assert handmade.diagnosed(handmade.running(handmade.service(ready=True), pod, before))["findings"] == []
+    assert hm.diagnosed(hm.running(hm.service(ready=True), pod, before))["findings"] == []
 
 
 # -- the control plane --------------------------------------------------------------------------------------------------
@@ -450,35 +438,35 @@ def controller(**status: Any) -> dict[str, Any]:
 
 
 def test_services_that_wait_are_folded_under_the_controller() -> None:
-    new = handmade.service("new", status={})
+    new = hm.service("new", status={})
     new["status"] = {}
-    leaving = handmade.service(
-        "leaving", metadata={"deletionTimestamp": handmade.EARLIER, "finalizers": ["inferenceservice.finalizers"]}
+    leaving = hm.service(
+        "leaving", metadata={"deletionTimestamp": hm.EARLIER, "finalizers": ["inferenceservice.finalizers"]}
     )
-    broken = handmade.service("iris")
-    data = handmade.taken(handmade.runtime(), new, leaving, broken, controller(replicas=0), handmade.deployment(), handmade.replicaset(),
-                       handmade.pod(state=handmade.waiting("InvalidImageName", "bad")))  # fmt: skip
-    findings = [item for item in handmade.diagnosed(data)["findings"] if item["severity"] == "error"]
+    broken = hm.service("iris")
+    data = hm.taken(hm.runtime(), new, leaving, broken, controller(replicas=0), hm.deployment(), hm.replicaset(),
+                       hm.pod(state=hm.waiting("InvalidImageName", "bad")))  # fmt: skip
+    findings = [item for item in hm.diagnosed(data)["findings"] if item["severity"] == "error"]
     assert [item["code"] for item in findings] == ["KS020", "KS027"]
     assert [item["name"] for item in findings[0]["affects"]] == ["leaving", "new"]
     assert "scaled to 0" in findings[0]["cause"]
 
 
 def test_a_ready_service_whose_change_nobody_applies_waits_for_the_controller() -> None:
-    changed = handmade.service(ready=True, model={"storageUri": "s3://bucket/iris-v2"})
-    deployed = handmade.deployment(
+    changed = hm.service(ready=True, model={"storageUri": "s3://bucket/iris-v2"})
+    deployed = hm.deployment(
         spec={"template": {"metadata": {"annotations": {
             "internal.serving.kserve.io/storage-initializer-sourceuri": "s3://bucket/iris"}}, "spec": {}}})  # fmt: skip
-    data = handmade.running(changed, deployed, handmade.pod(ready=True))
+    data = hm.running(changed, deployed, hm.pod(ready=True))
     data["objects"]["deployments.apps"].append(controller(replicas=1, availableReplicas=0))
-    finding = handmade.only_error(data)
+    finding = hm.only_error(data)
     assert finding["code"] == "KS020"
     assert "iris-v2" in finding["consequences"][0]["text"]
 
 
 def test_a_missing_api_is_not_an_empty_one() -> None:
-    data = handmade.taken(apis={"apps/v1": ["deployments"]})
-    codes = {item["code"] for item in handmade.diagnosed(data)["findings"]}
+    data = hm.taken(apis={"apps/v1": ["deployments"]})
+    codes = {item["code"] for item in hm.diagnosed(data)["findings"]}
     assert codes == {"KS019"}
 
 
@@ -487,6 +475,6 @@ def test_a_bundle_that_is_no_certificate() -> None:
                "clientConfig": {"caBundle": base64.b64encode(b"nothing").decode()}}  # fmt: skip
     configuration = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
                      "metadata": {"name": "inferenceservice.serving.kserve.io"}, "webhooks": [webhook]}  # fmt: skip
-    finding = handmade.only_error(handmade.taken(configuration))
+    finding = hm.only_error(hm.taken(configuration))
     assert finding["code"] == "KS018"
     assert "no PEM certificate" in finding["cause"]
