@@ -159,6 +159,22 @@ def _after_first_group(match: re.Match[str]) -> str:
     return match[1] + PLACEHOLDER
 
 
+# A key without its end (or beginning), since a log is read from its head and its tail: what looks like its lines goes.
+_BEGIN = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+_END = r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+_LONG = re.compile(r"[A-Za-z0-9+/=]{40,}")
+_LINES_FIRST = re.compile(r"\A(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]+(?=[\r\n\"',]|\\[nr]|\Z))*")
+_LINES_LAST = re.compile(r"(?:(?:\A|[\r\n]|\\[nr])[A-Za-z0-9+/=]+)*(?:\s|\\[nr])*\Z")
+
+
+def _cut_key(match: re.Match[str]) -> str:
+    return PLACEHOLDER + _LONG.sub(PLACEHOLDER, _LINES_FIRST.sub("", match["rest"]))
+
+
+def _end_of_key(match: re.Match[str]) -> str:
+    return _LONG.sub(PLACEHOLDER, _LINES_LAST.sub("", match["rest"], count=1)) + PLACEHOLDER
+
+
 def _around(match: re.Match[str]) -> str:
     return match["before"] + PLACEHOLDER + match["after"]
 
@@ -190,19 +206,9 @@ def _bearer(match: re.Match[str]) -> str:
 
 _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     # a hint in small letters that is cheap to look for, the form, what is left of it
-    (
-        "private key",
-        re.compile(
-            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
-            re.S,
-        ),
-        _whole,
-    ),
-    (
-        "private key",  # a log's tail may begin in the middle of a key
-        re.compile(r"\A.*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", re.S),
-        _whole,
-    ),
+    ("private key", re.compile(rf"{_BEGIN}(?:(?!-----BEGIN)[\s\S]){{0,20000}}?{_END}"), _whole),
+    ("private key", re.compile(rf"{_BEGIN}(?P<rest>(?:(?!-----BEGIN)[\s\S])*)"), _cut_key),
+    ("private key", re.compile(rf"\A(?P<rest>[\s\S]*?){_END}"), _end_of_key),
     ("eyj", re.compile(r"(?<![A-Za-z0-9+/_=-])eyJ[A-Za-z0-9_-]{14,}(?:\.[A-Za-z0-9_-]*)*"), _whole),
     (
         "://",  # scheme://user:password@host; an image's digest also follows an @

@@ -162,6 +162,26 @@ def test_names_of_fields(name: str, secret: bool) -> None:
     assert redact.is_secret_name(name) is secret
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{begin}\n{a}\n{b}\nlistening on 8080\n", "[redacted]\nlistening on 8080\n"),
+        ("starting\n{begin}\n{a}\nkL9", "starting\n[redacted]"),
+        ("{b}\nkL9==\n{end}\nlistening on 8080\n", "[redacted]\nlistening on 8080\n"),
+        ("INFO {begin}\nINFO {a}\nINFO kL9\nINFO {end}\nINFO up", "[redacted]\nINFO up"),
+        ("INFO {begin}\nINFO {a}\nINFO {b}\nINFO up", "[redacted]\nINFO [redacted]\nINFO [redacted]\nINFO up"),
+        ("{begin}\n{a}\n{begin}\n{b}\n{end}\nup", "[redacted]\n[redacted]\nup"),
+    ],
+)
+def test_a_key_that_was_cut_takes_nothing_else_along(text: str, expected: str) -> None:
+    make = planted.Maker(3)
+    lines = {"begin": "-----BEGIN RSA PRIVATE KEY-----", "end": "-----END RSA PRIVATE KEY-----"}
+    given = text.format(**lines, a=make(64), b=make(64))
+    redacted = redact.text(given)
+    assert redacted in (expected, f"INFO {expected}")
+    assert redact.text(redacted) == redacted
+
+
 def test_a_secret_object_keeps_its_keys() -> None:
     secret = {
         "kind": "Secret",
