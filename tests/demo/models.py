@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Train the demo's two models, once, and write what the demo asks and what scikit-learn itself answers.
 
-    python tests/demo/models.py CLUSTER.json VARIABLES.json
+    python tests/demo/models.py CLUSTER.json FACTS.json
 
 They go to the model store of the cluster that CLUSTER.json describes: demo/iris/model.joblib is MLServer's,
 demo/digits/repository is Triton's, an ONNX model that the python backend runs with onnxruntime. The training is seeded,
@@ -111,14 +111,14 @@ def expectation(models: Path, name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    cluster, variables = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    cluster, facts = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
     models = Path(cluster["models_dir"]) / "demo"
     for name in WRITERS:
         written = provide(models, name)
         print(f"model {name}: {'trained and written to' if written else 'already in'} {models / name}", flush=True)
     answers = {name: expectation(models, name) for name in WRITERS}
-    variables.parent.mkdir(parents=True, exist_ok=True)
-    variables.write_text(json.dumps({"demo_cluster": cluster, "demo_answers": answers}, indent=1) + "\n")
+    facts.parent.mkdir(parents=True, exist_ok=True)
+    facts.write_text(json.dumps({"cluster": cluster, "answers": answers}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
