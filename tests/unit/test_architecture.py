@@ -31,6 +31,7 @@ LIBRARIES = {
     "ansible.py": {"ansible", "ansible_collections.kubernetes.core"},
     "cluster/config.py": {"kubernetes", "urllib3"},
     "cluster/client.py": {"kubernetes", "urllib3"},
+    "cluster/plain_access.py": {"yaml"},
 }
 
 

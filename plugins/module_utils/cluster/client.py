@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small Kubernetes client: JSON in, JSON out, one connection pool, every failure a ClusterError.
 
-It stands on the `kubernetes` library for TLS, proxies and credentials and leaves out its models and its discovery.
+It stands on urllib3, and on the `kubernetes` library for proxies and for credentials that are more than a token or a
+certificate (config.py); it leaves out that library's models and its discovery.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from urllib.parse import urlencode
 
 try:
     import urllib3
-    from kubernetes.client.rest import RESTClientObject
     from urllib3._collections import HTTPHeaderDict
 except ImportError:  # said by ansible.py, which names the interpreter
     pass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.plain_access import PlainConfiguration
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import POD, SERVICE, Resource
 
 JSON = "application/json"
@@ -60,13 +61,13 @@ class Client:
         impersonate_user: str | None = None,
         impersonate_groups: Sequence[str] | None = None,
     ) -> None:
-        """configuration: a kubernetes.client.Configuration; timeout: seconds to wait for one answer."""
+        """configuration: from config.load; timeout: seconds to wait for one answer."""
         configuration.connection_pool_maxsize = CONNECTIONS
         self.host = str(configuration.host)
         self.timeout = timeout
         self.requests = 0
         self._configuration = configuration
-        self._http = RESTClientObject(configuration).pool_manager
+        self._http = _pool_manager(configuration)
         self._lock = threading.Lock()
         self._impersonation = [("Impersonate-User", impersonate_user)] if impersonate_user else []
         self._impersonation += [("Impersonate-Group", group) for group in impersonate_groups or []]
@@ -389,6 +390,20 @@ class Client:
             f"Cannot reach the Kubernetes API at {self.host} ({text.strip().rstrip('.')}): check that the cluster runs "
             "and that kubeconfig, context, host and proxy point to it."
         )
+
+
+def _pool_manager(configuration: Any) -> Any:
+    if not isinstance(configuration, PlainConfiguration):
+        from kubernetes.client.rest import RESTClientObject
+
+        return RESTClientObject(configuration).pool_manager
+    return urllib3.PoolManager(
+        maxsize=configuration.connection_pool_maxsize,
+        cert_reqs="CERT_REQUIRED" if configuration.verify_ssl else "CERT_NONE",
+        ca_certs=configuration.ssl_ca_cert,
+        cert_file=configuration.cert_file,
+        key_file=configuration.key_file,
+    )
 
 
 def _retries(method: str) -> Any:

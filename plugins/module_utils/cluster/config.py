@@ -4,25 +4,22 @@
 """From kubernetes.core's auth options and K8S_AUTH_* variables to a client configuration.
 
 The options are kubernetes.core's, so that playbooks, variables and habits carry over; the reading is the `kubernetes`
-library's (kubeconfig, in-cluster, exec plugins, token refresh).
+library's (kubeconfig, in-cluster, exec plugins, token refresh), which is imported only where plain_access.py has no
+answer.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-try:
-    import kubernetes.client
-    import kubernetes.config
-except ImportError:  # said by ansible.py, which names the interpreter
-    HAS_KUBERNETES = False
-else:
-    HAS_KUBERNETES = True
-
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import plain_access
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ConfigurationError
+
+HAS_KUBERNETES = importlib.util.find_spec("kubernetes") is not None  # its absence is said by ansible.py
 
 # option -> attribute of kubernetes.client.Configuration; the variable is K8S_AUTH_<OPTION> or K8S_AUTH_<ATTRIBUTE>.
 _ATTRIBUTES = {
@@ -75,21 +72,28 @@ def _proxy_headers(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def load(auth: Mapping[str, Any]) -> Any:
-    """A ``kubernetes.client.Configuration`` from resolved options (see ``resolve``).
+    """A ``kubernetes.client.Configuration``, or a PlainConfiguration, from resolved options (see ``resolve``).
 
     As in kubernetes.core: a host with credentials is enough; else a named kubeconfig or context; else the pod's own
     service account; else the default kubeconfig. Raises ConfigurationError.
     """
+    configuration = plain_access.read(auth, _ATTRIBUTES, complete=_complete(auth)) or _read_by_library(auth)
+    configuration.host = str(configuration.host).rstrip("/")
+    if "api_key" in auth:
+        configuration.api_key = {"authorization": f"Bearer {auth['api_key']}"}
+        configuration.refresh_api_key_hook = None
+    return configuration
+
+
+def _read_by_library(auth: Mapping[str, Any]) -> Any:
+    import kubernetes.client
+
     configuration = kubernetes.client.Configuration()
     if not _complete(auth):
         _load_into(configuration, auth)
     for name, attribute in _ATTRIBUTES.items():
         if name in auth:
             setattr(configuration, attribute, auth[name])
-    configuration.host = str(configuration.host).rstrip("/")
-    if "api_key" in auth:
-        configuration.api_key = {"authorization": f"Bearer {auth['api_key']}"}
-        configuration.refresh_api_key_hook = None
     if "proxy_headers" in auth:
         import urllib3.util  # comes with kubernetes
 
@@ -103,6 +107,8 @@ def _complete(auth: Mapping[str, Any]) -> bool:
 
 
 def _load_into(configuration: Any, auth: Mapping[str, Any]) -> None:
+    import kubernetes.config
+
     wanted = auth.get("kubeconfig")
     try:
         if not wanted and not auth.get("context") and _inside_cluster(configuration):
@@ -127,6 +133,8 @@ def _load_into(configuration: Any, auth: Mapping[str, Any]) -> None:
 
 
 def _inside_cluster(configuration: Any) -> bool:
+    import kubernetes.config
+
     try:
         kubernetes.config.load_incluster_config(client_configuration=configuration)
     except kubernetes.config.ConfigException:
