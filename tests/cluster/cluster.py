@@ -77,7 +77,7 @@ def state_of(nodes: Mapping[str, Any], deployment: Mapping[str, Any]) -> State:
 
 
 def _true(item: Mapping[str, Any], condition: str) -> bool:
-    conditions = item.get("status", {}).get("conditions", [])
+    conditions = item.get("status", {}).get("conditions") or []
     return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 
 

@@ -25,7 +25,10 @@ WEBHOOK_SERVICE = "kserve-webhook-server-service"
 MODULE_PATH = "github.com/kserve/kserve"
 READY_SECONDS = 180
 CRD_SECONDS = 60
-ESTABLISHED = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Established")].status}{"\\n"}{end}'
+ESTABLISHED = (
+    "{{range .items}}{{$name := .metadata.name}}{{range .status.conditions}}"
+    '{{if and (eq .type "Established") (eq .status "True")}}{{$name}} {{end}}{{end}}{{end}}'
+)
 
 # What is installed beside config/default where that leaves it out, as KServe's own releases do.
 PARTS = ("configmap", "storagecontainers")
@@ -185,10 +188,8 @@ class KServe:
             time.sleep(0.5)
 
     def _established(self, step: Step) -> set[str]:
-        lines = step.output(
-            [self.kubectl, "get", "crds", "--output", f"jsonpath={ESTABLISHED}"], env=self.env
-        ).splitlines()
-        return {line.removesuffix("=True") for line in lines if line.endswith("=True")}
+        words = ["get", "crds", "--output", f"go-template={ESTABLISHED}"]
+        return set(step.output([self.kubectl, *words], env=self.env).split())
 
     def await_ready(self, step: Step) -> None:
         """Wait until the controller is available and its webhooks let good objects pass.

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 PROGRESS_SECONDS = 30
 LOG_TAIL_LINES = 12
+LOG_LINE_LENGTH = 240
 
 
 class ClusterError(Exception):
@@ -54,8 +56,14 @@ def stop_commands() -> None:
     """Kill the commands that still run and start no more, so that an interrupted build leaves none behind."""
     _stopping.set()
     for process in list(_running):
-        if process.poll() is None:
-            process.kill()
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[Any]) -> None:
+    """Kill a command that still runs, and the programs that it started: it leads a process group of its own."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def guarded(argv: Sequence[str]) -> list[str]:
@@ -80,7 +88,7 @@ def last_line(log: Path) -> str:
 def log_tail(log: Path, count: int = LOG_TAIL_LINES) -> str:
     """The last lines of a log, indented."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return "\n".join(f"      | {line}" for line in lines[-count:])
+    return "\n".join(f"      | {line[:LOG_LINE_LENGTH]}" for line in lines[-count:])
 
 
 class Step:
@@ -170,7 +178,9 @@ def _execute(
     if _stopping.is_set():
         raise CommandError(f"{words[0]} was not started: the run is being stopped")
     try:
-        process = subprocess.Popen(guarded(words), env=dict(env), cwd=cwd, stdin=source, stdout=stdout, stderr=stderr)
+        process = subprocess.Popen(
+            guarded(words), env=dict(env), cwd=cwd, stdin=source, stdout=stdout, stderr=stderr, start_new_session=True
+        )
     except OSError as error:
         raise CommandError(f"{words[0]} could not be started: {error.strerror or error}") from error
     _running.add(process)
@@ -179,9 +189,8 @@ def _execute(
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{_called(words)} did not end within {duration(timeout or 0)}") from error
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        _kill(process)
+        process.wait()
         _running.discard(process)
     if process.returncode != 0:
         raise CommandError(f"{_called(words)} exited with {process.returncode}")

@@ -142,3 +142,10 @@ def _is_gone(pid: int) -> bool:
         time.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
     return False
+
+
+def test_an_interrupted_command_takes_its_children_along(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    with Steps(tmp_path).step("sleep", "sleep") as step, pytest.raises(CommandError):
+        step.run(["sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"], timeout=0.5)
+    assert _is_gone(_await_pid(pid_file))
