@@ -492,8 +492,8 @@ _MODEL_CLASSES = {
 }
 MODEL_CLASS = (
     "{{if .Labels.modelClass}}{{.Labels.modelClass}}"
-    + "".join(f"{{{{else if eq .Annotations.modelFormat `{name}`}}}}{path}" for name, path in _MODEL_CLASSES.items())
-    + "{{else}}mlserver_sklearn.SKLearnModel{{end}}"
+    + "".join(f" {{{{- else if eq .Annotations.modelFormat `{name}`}}}}{path}" for name, path in _MODEL_CLASSES.items())
+    + " {{- else}}mlserver_sklearn.SKLearnModel{{end}}"
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
     admission,
     catalogue,
+    gotemplate,
     images,
     runtime,
     spec,
@@ -166,3 +167,20 @@ def test_an_unknown_name() -> None:
         catalogue.preset("tritn")
     with pytest.raises(SpecError, match="known are triton, mlserver, kserve-"):
         catalogue.preset("zzz")
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "wanted"),
+    [
+        ({}, {}, "mlserver_sklearn.SKLearnModel"),
+        ({}, {"modelFormat": "sklearn"}, "mlserver_sklearn.SKLearnModel"),
+        ({}, {"modelFormat": "xgboost"}, "mlserver_xgboost.XGBoostModel"),
+        ({}, {"modelFormat": "lightgbm"}, "mlserver_lightgbm.LightGBMModel"),
+        ({}, {"modelFormat": "mlflow"}, "mlserver_mlflow.MLflowRuntime"),
+        ({}, {"modelFormat": "huggingface"}, "mlserver_huggingface.HuggingFaceRuntime"),
+        ({"modelClass": "mine.Model"}, {"modelFormat": "xgboost"}, "mine.Model"),
+    ],
+)
+def test_the_class_of_a_services_model(labels: dict[str, str], annotations: dict[str, str], wanted: str) -> None:
+    metadata = {"name": "a", "labels": labels, "annotations": annotations}
+    assert gotemplate.render(catalogue.MODEL_CLASS, metadata) == wanted
