@@ -57,8 +57,12 @@ class Task:
 
 @dataclass
 class Outcome:
-    """The module's result as it grows: what is known is returned, failure or not."""
+    """The module's result as it grows: what is known is returned, failure or not.
 
+    with_diff: whether the results tell what differs; twice a thousand objects take a playbook seconds to digest.
+    """
+
+    with_diff: bool = False
     changes: list[Change] = field(default_factory=list)
     affected: Object = field(default_factory=lambda: {"moves": [], "restarts": []})
     errors: list[str] = field(default_factory=list)
@@ -85,7 +89,7 @@ class Outcome:
             "adopted": change.adopted and not stopped,
             "confirmed": change.confirmed,
             "object": _shown(change.after),
-            "diff": _redacted(change.diff()) if change.writes else {},
+            "diff": _redacted(change.diff()) if change.writes and self.with_diff else {},
             "error": str(change.error) if change.error else None,
             "warnings": self.notes.get(index, []),
         }

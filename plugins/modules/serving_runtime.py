@@ -242,7 +242,7 @@ results:
       description: The object as it is now, without status and managedFields. Null where it is gone.
       type: dict
     diff:
-      description: What the task speaks of, C(before) and C(after). Empty where nothing changes.
+      description: With C(--diff), what the task speaks of, C(before) and C(after). Empty where nothing changes.
       type: dict
     error:
       description: Why this object could not be written, else null.
@@ -327,7 +327,7 @@ def main() -> None:
         supports_check_mode=True,
         mutually_exclusive=[("namespace", "namespaces", "namespace_selector")],
     ) as session:
-        outcome = serving_runtimes.Outcome()
+        outcome = serving_runtimes.Outcome(with_diff=session.diff_mode)
         session.partial = outcome.plain()
         task = serving_runtimes.task_of(
             session.params,

@@ -68,7 +68,7 @@ def run(kubeconfig: str | Object, given: Object, *, check: bool = False, **param
     merged = {**PARAMS, **params}
     entries = runtime_entries.of_task(merged, given)
     task = serving_runtimes.task_of(merged, entries, check_mode=check)
-    outcome = serving_runtimes.Outcome()
+    outcome = serving_runtimes.Outcome(with_diff=True)
     serving_runtimes.run(lambda: client, task, outcome)
     return Ran(outcome, client.requests)
 

@@ -91,14 +91,14 @@ def changed(before: dict[str, Any] | None, after: dict[str, Any], action: str = 
 def test_secrets_in_variables_are_not_shown() -> None:
     before, after = live(API_TOKEN="tok-old-1", LEVEL="info"), live(API_TOKEN="tok-new-2", LEVEL="debug")
     kept = copy.deepcopy(after)
-    outcome = serving_runtimes.Outcome(changes=[changed(before, after)])
+    outcome = serving_runtimes.Outcome(with_diff=True, changes=[changed(before, after)])
     told = repr([outcome.plain(), outcome.diff()])
     assert "tok-" not in told and "debug" in told and "[redacted]" in told
     assert after == kept, "the object itself is what is written"
 
 
 def test_a_result_shows_the_object_without_its_bookkeeping() -> None:
-    (result,) = serving_runtimes.Outcome(changes=[changed(None, live(LEVEL="x"), "create")]).plain()["results"]
+    (result,) = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(LEVEL="x"), "create")]).plain()["results"]
     assert "status" not in result["object"] and "managedFields" not in result["object"]["metadata"]
     assert result["diff"]["before"] == {} and result["changed"] is True
 
@@ -114,6 +114,6 @@ def test_a_failed_object_fails_the_task_and_leaves_the_others_results() -> None:
 
 
 def test_a_refused_task_changed_nothing() -> None:
-    outcome = serving_runtimes.Outcome(changes=[changed(None, live(), "create")], errors=["no"])
+    outcome = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(), "create")], errors=["no"])
     assert outcome.plain()["changed"] is False and outcome.plain()["results"][0]["changed"] is False
     assert outcome.diff() == []
