@@ -9,6 +9,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,10 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+def _rendered(renderer: Renderer, name: str) -> bytes:
+    return renderer.render(name).encode()
+
+
 class ActionModule(ActionBase):
     """Renders, shows and writes; nothing runs on the host but the reading of its snapshot."""
 
@@ -63,10 +68,10 @@ class ActionModule(ActionBase):
     def _wanted(self, given: Mapping[str, Any], renderer: Renderer) -> list[tuple[str, str, Callable[[], bytes]]]:
         """Format, path and content of every file that was asked for."""
         wanted: list[tuple[str, str, Callable[[], bytes]]] = [
-            (name, given[name], lambda name=name: renderer.render(name).encode()) for name in FORMATS if given[name]
+            (name, given[name], partial(_rendered, renderer, name)) for name in FORMATS if given[name]
         ]
         if given["bundle"]:
-            wanted.append(("bundle", given["bundle"], lambda: self._bundle(given["snapshot"], renderer)))
+            wanted.append(("bundle", given["bundle"], partial(self._bundle, given["snapshot"], renderer)))
         return wanted
 
     def _bundle(self, snapshot_path: str, renderer: Renderer) -> bytes:

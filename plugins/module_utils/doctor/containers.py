@@ -24,7 +24,7 @@ def logs_to_read(pod: Mapping[str, Any], container: str | None = None) -> list[d
     Without *container*: the server's, before it those of init containers that have not succeeded while it waits. The
     previous run's log goes before the present one.
     """
-    statuses = {status.get("name"): status for status in _statuses(pod)}
+    statuses = {str(status.get("name")): status for status in _statuses(pod)}
     chosen = [container] if container else [*_stuck_init_containers(pod, statuses), *servers(pod)]
     metadata = pod["metadata"]
     return [
@@ -74,8 +74,8 @@ def _stuck_init_containers(pod: Mapping[str, Any], statuses: Mapping[str, Mappin
 
 
 def _succeeded(status: Mapping[str, Any] | None) -> bool:
-    terminated = ((status or {}).get("state") or {}).get("terminated")
-    return bool(terminated) and terminated.get("exitCode") == 0
+    terminated = ((status or {}).get("state") or {}).get("terminated") or {}
+    return terminated.get("exitCode") == 0
 
 
 def _sidecar(status: Mapping[str, Any] | None) -> bool:
