@@ -5,13 +5,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +16,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
 
-from tests.integration.gpu.support import CONTROL_PLANE, FAKE, Object, Run, offer, settled
-
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-STAGES = HERE / "kwok-stages.yaml"
+from tests.integration.gpu.support import CONTROL_PLANE, FAKE, Object, Run, kwok_running, offer, settled
 
 
 @pytest.fixture
@@ -52,34 +43,8 @@ def run(client: Client) -> Run:
 @pytest.fixture(scope="session")
 def kwok(kubeconfig: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """kwok keeps the fake nodes ready."""
-    tool = subprocess.run(
-        [sys.executable, "tests/cluster", "tool", "kwok"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    program = tool.stdout.strip().splitlines()[-1]
-    selector = "--manage-nodes-with-annotation-selector=" + ",".join(f"{key}={value}" for key, value in FAKE.items())
-    log = tmp_path_factory.mktemp("kwok") / "kwok.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--kubeconfig={kubeconfig}",
-                f"--config={STAGES}",
-                "--manage-all-nodes=false",
-                selector,
-                "--node-lease-duration-seconds=40",
-                "--server-address=127.0.0.1:0",
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "HOME": str(log.parent)},
-        )
-    try:
-        time.sleep(1)
-        assert process.poll() is None, log.read_text()
+    with kwok_running(kubeconfig, tmp_path_factory.mktemp("kwok")):
         yield
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture

@@ -6,13 +6,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+STAGES = HERE / "kwok-stages.yaml"
 FAKE = {"kwok.x-k8s.io/node": "fake"}
 TTL = "node.alpha.kubernetes.io/ttl"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -83,3 +92,35 @@ def operators_part(node: Object) -> dict[str, str]:
     """The labels that are not ours to write."""
     owners = ("nvidia.com/", "amd.com/", "habana.ai/", "feature.node.kubernetes.io/", "kubernetes.io/")
     return {key: value for key, value in node["metadata"].get("labels", {}).items() if key.startswith(owners)}
+
+
+@contextmanager
+def kwok_running(kubeconfig: str, folder: Path) -> Iterator[None]:
+    """kwok keeps the fake nodes ready; its log goes to *folder*."""
+    tool = subprocess.run(
+        [sys.executable, "tests/cluster", "tool", "kwok"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    selector = ",".join(f"{key}={value}" for key, value in FAKE.items())
+    log = folder / "kwok.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                tool.stdout.strip().splitlines()[-1],
+                f"--kubeconfig={kubeconfig}",
+                f"--config={STAGES}",
+                "--manage-all-nodes=false",
+                f"--manage-nodes-with-annotation-selector={selector}",
+                "--node-lease-duration-seconds=40",
+                "--server-address=127.0.0.1:0",
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "HOME": str(folder)},
+        )
+    try:
+        time.sleep(1)
+        assert process.poll() is None, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)

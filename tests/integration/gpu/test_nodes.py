@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import machine_sets, owned
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import owned
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE, Resource
 
@@ -286,50 +286,6 @@ def test_two_tasks_at_once_end_well(client: Client, make_nodes: MakeNodes, run: 
     assert len(outcomes) == 3 and not any(item.failures() for item in outcomes)
     changed = [item["name"] for outcome in outcomes for item in outcome.nodes if item["changed"]]
     assert sorted(changed) == sorted(names), "each node is changed by exactly one of them"
-
-
-@pytest.fixture
-def restricted(client: Client, kubeconfig: str, tag: str) -> Iterable[Client]:
-    """Somebody who may read nodes and nothing else."""
-    role = Resource("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", False)
-    binding = Resource("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", False)
-    metadata = {"name": tag}
-    rules = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}]
-    client.create(role, {"apiVersion": role.api_version, "kind": role.kind, "metadata": metadata, "rules": rules})
-    client.create(
-        binding,
-        {
-            "apiVersion": binding.api_version,
-            "kind": binding.kind,
-            "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": tag},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": tag}],
-        },
-    )
-    yield Client(config.load({"kubeconfig": kubeconfig}), timeout=60, impersonate_user=tag)
-    client.delete(binding, tag)
-    client.delete(role, tag)
-
-
-def test_without_the_right_to_write_each_node_says_so(
-    client: Client, make_nodes: MakeNodes, run: Run, tag: str, restricted: Client
-) -> None:
-    names = make_nodes(fake_node(f"{tag}-{index}", {"nvidia.com/gpu": "1"}, {"test": tag}) for index in range(2))
-    for check in (True, False):
-        outcome = run(on=restricted, selector=f"test={tag}", check=check)
-        assert [item["error"]["reason"] for item in outcome.nodes] == ["forbidden", "forbidden"]
-        assert [item["changed"] for item in outcome.nodes] == [False, False]
-        assert names[0] in outcome.failures()[0]
-
-
-def test_without_the_right_to_read_nothing_is_taken_for_absent(
-    kubeconfig: str, run: Run, restricted: Client, tag: str
-) -> None:
-    stranger = Client(config.load({"kubeconfig": kubeconfig}), impersonate_user=f"{tag}-stranger")
-    with pytest.raises(errors.Forbidden):
-        run(on=stranger)
-    with pytest.raises(errors.Forbidden):
-        restricted.list(Resource(*machine_sets.MACHINE_SET))
 
 
 def test_a_real_node_with_a_kubelet(
