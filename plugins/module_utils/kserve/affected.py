@@ -122,7 +122,8 @@ def _reason(was: Choice, becomes: Choice) -> str:
         return "the runtime of the namespace hides the cluster's of the same name"
     first = becomes.selected
     rival = next(item for item in becomes.candidates if _same(item, was.selected))
-    return f"{first.name} comes before {rival.name}: {explaining.precedence(first, rival, wish.format)}"
+    names = f"{explaining.full_name(first)} comes before {explaining.full_name(rival)}"
+    return f"{names}: {explaining.precedence(first, rival, wish.format)}"
 
 
 def _same(one: Runtime, other: Runtime) -> bool:

@@ -33,10 +33,10 @@ def _reasons(choice: Choice, wish: Wish) -> t.Iterator[str]:
     elsewhere = [runtime for runtime, reason in choice.rejected if reason == "other_namespace"]
     for runtime, reason in choice.rejected:
         if reason != "other_namespace":
-            yield f"{_name(runtime)}: {why(wish, runtime, reason)}"
+            yield f"{full_name(runtime)}: {why(wish, runtime, reason)}"
     if elsewhere:
         verb = "is" if len(elsewhere) == 1 else "are"
-        names = [_name(runtime) for runtime in elsewhere[:MAX_ELSEWHERE]]
+        names = [full_name(runtime) for runtime in elsewhere[:MAX_ELSEWHERE]]
         more = len(elsewhere) - len(names)
         listed = _listed([*names, f"{more} more"] if more else names)
         yield f"{listed} {verb} in another namespace than {wish.namespace}"
@@ -85,7 +85,7 @@ def _row(service: t.Mapping[str, t.Any], choice: Choice) -> tuple[str, ...]:
     if choice.selected is None:
         failure = choice.plain()
         return name, asks, "none", f"{failure['reason']}: {failure['message']}"
-    return name, asks, _name(choice.selected), _because(choice, wish)
+    return name, asks, full_name(choice.selected), _because(choice, wish)
 
 
 def _because(choice: Choice, wish: Wish) -> str:
@@ -95,7 +95,7 @@ def _because(choice: Choice, wish: Wish) -> str:
     if len(choice.candidates) == 1:
         return "the only candidate"
     rival = choice.candidates[1]
-    return f"before {_name(rival)}: {precedence(selected, rival, wish.format)}"
+    return f"before {full_name(rival)}: {precedence(selected, rival, wish.format)}"
 
 
 def _notes(choice: Choice, why_not: str) -> t.Iterator[tuple[str]]:
@@ -105,7 +105,7 @@ def _notes(choice: Choice, why_not: str) -> t.Iterator[tuple[str]]:
     for runtime, reason in choice.rejected:
         same_name = runtime.name == choice.wish.runtime and reason != "other_namespace"
         if why_not == "all" or reason not in _IRRELEVANT or same_name:
-            yield (f"not {_name(runtime)}: {why(choice.wish, runtime, reason)}",)
+            yield (f"not {full_name(runtime)}: {why(choice.wish, runtime, reason)}",)
         else:
             hidden += 1
     if hidden and choice.selected is None:
@@ -124,8 +124,8 @@ def _verdict(choice: Choice, wish: Wish) -> str:
         return f"{service} asks for {_asks(wish)}; {choice.selected.kind} {choice.selected.name} is the only candidate."
     return (
         f"{service} asks for {_asks(wish)}; {choice.selected.kind} {choice.selected.name} comes before "
-        f"{_name(others[0])}: {precedence(choice.selected, others[0], wish.format)}."
-        + (f" The order goes on: {', '.join(_name(item) for item in others[1:])}." if others[1:] else "")
+        f"{full_name(others[0])}: {precedence(choice.selected, others[0], wish.format)}."
+        + (f" The order goes on: {', '.join(full_name(item) for item in others[1:])}." if others[1:] else "")
     )
 
 
@@ -196,7 +196,7 @@ def tie(choice: Choice) -> str | None:
     if first.priority(choice.wish.format) != second.priority(choice.wish.format):
         return None
     return (
-        f"{_name(first)} and {_name(second)} both serve {choice.wish.format} with equal priority; "
+        f"{full_name(first)} and {full_name(second)} both serve {choice.wish.format} with equal priority; "
         f"{precedence(first, second, choice.wish.format)}: set different priorities or name the runtime"
     )
 
@@ -223,7 +223,8 @@ def _cannot_work(runtime: Runtime, wish: Wish) -> t.Iterator[str]:
         yield f"{runtime.name} is a ModelMesh runtime (multiModel), which a single-model service may not run on."
 
 
-def _name(runtime: Runtime) -> str:
+def full_name(runtime: Runtime) -> str:
+    """Name a runtime so that one of a namespace and one of the cluster are told apart."""
     return runtime.name if runtime.namespace is None else f"{runtime.namespace}/{runtime.name}"
 
 

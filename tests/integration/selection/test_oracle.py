@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What selection.py predicts against what KServe's controller does, on generated runtimes and services.
 
-Every case has a model format of its own, so that cases do not meet. The runtimes have no kserve-container: the
-controller chooses one, writes its name into the status, and then fails before it makes a Deployment, so that hundreds
-of choices cost no pod.
+Every case has a model format of its own, so that cases do not meet. The runtimes have a placeholder that fails: the
+controller chooses one, says in which runtime it could not replace placeholders, and makes no Deployment, so that
+hundreds of choices cost no pod, and every version of KServe tells which runtime it took.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,14 +22,15 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import Denied
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.pool import each
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, versions
 
 SEED = 20260731
 SAMPLE, EVERYTHING = 120, 400
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
-CONTAINER = {"name": "server", "image": "example.invalid/server:1"}
+CONTAINER = {"name": "kserve-container", "image": "example.invalid/server:1", "args": ["{{.NoSuchField}}"]}
+TAKEN = re.compile(r"failed to replace placeholders in serving runtime (\S+) Container kserve-container")
 WAIT = 240
 
 # Half of the cases are contests: every runtime serves the service, and the order decides.
@@ -57,7 +59,8 @@ class Case:
 class Generator:
     """Makes cases from one seed, in two namespaces."""
 
-    def __init__(self, prefix: str, namespace: str, other_namespace: str) -> None:
+    def __init__(self, prefix: str, namespace: str, other_namespace: str, mode: str) -> None:
+        self.mode = mode
         self.random = random.Random(SEED)
         self.prefix = prefix
         self.namespace = namespace
@@ -173,8 +176,8 @@ class Generator:
                 "name": f"{self.prefix}-{number}",
                 "namespace": self.namespace,
                 "annotations": {
-                    "serving.kserve.io/deploymentMode": "Standard",
-                    "serving.kserve.io/autoscalerClass": "none",
+                    kinds.ANNOTATION_DEPLOYMENT_MODE: self.mode,
+                    kinds.ANNOTATION_AUTOSCALER_CLASS: "none",
                 },
             },
             "spec": {"predictor": predictor},
@@ -212,20 +215,30 @@ def decision(service: dict[str, Any]) -> dict[str, Any] | None:
     failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
     if not failure:
         return None
-    selected = None
-    if status.get("servingRuntimeName"):
-        selected = {"kind": kinds.SERVING_RUNTIME[1], "name": status["servingRuntimeName"]}
-    elif status.get("clusterServingRuntimeName"):
-        selected = {"kind": kinds.CLUSTER_SERVING_RUNTIME[1], "name": status["clusterServingRuntimeName"]}
-    if failure["reason"] == "InvalidPredictorSpec":
-        return {"selected": selected, "reason": None, "message": None}
-    return {"selected": None, "reason": failure["reason"], "message": failure["message"]}
+    if failure["reason"] != "InvalidPredictorSpec":
+        return {"selected": None, "reason": failure["reason"], "message": failure["message"]}
+    taken = TAKEN.fullmatch(failure["message"])
+    assert taken, failure
+    selected = {"kind": None, "name": taken[1]}
+    for kind, key in (
+        (kinds.SERVING_RUNTIME, "servingRuntimeName"),
+        (kinds.CLUSTER_SERVING_RUNTIME, "clusterServingRuntimeName"),
+    ):
+        if status.get(key):
+            assert status[key] == taken[1], status
+            selected["kind"] = kind[1]
+    return {"selected": selected, "reason": None, "message": None}
 
 
-def reported(case: Case, selected: dict[str, str] | None, namespace: str) -> dict[str, str] | None:
-    """Return how the controller names a choice: it looks the kind up by name, and finds the namespaced one first."""
+def reported(case: Case, selected: dict[str, Any] | None, namespace: str, version: str) -> dict[str, Any] | None:
+    """Return how the controller names a choice.
+
+    From 0.16 on it looks the kind up by name, and finds the namespaced one first; before that it names no kind.
+    """
     if selected is None:
         return None
+    if not versions.supports(version, "runtime_in_status"):
+        return {**selected, "kind": None}
     hidden = any(
         item["kind"] == kinds.SERVING_RUNTIME[1]
         and item["metadata"]["name"] == selected["name"]
@@ -246,12 +259,19 @@ def clean_up(client: Client, cases: list[Case], namespace: str) -> None:
 
 
 @pytest.fixture(scope="module")
+def version(cluster: dict[str, Any]) -> str:
+    """The KServe that decides."""
+    return str(cluster["kserve_version"])
+
+
+@pytest.fixture(scope="module")
 def decided(
-    client: Client, make_namespace: Callable[..., str], full: bool
+    client: Client, make_namespace: Callable[..., str], version: str, full: bool
 ) -> Iterator[list[tuple[Case, dict[str, Any], dict[str, Any]]]]:
     """Every case with what was predicted and what the controller decided."""
     namespace, other = make_namespace("selection"), make_namespace("selection")
-    generator = Generator(f"sel{namespace[-6:]}", namespace, other)
+    mode = "Standard" if versions.supports(version, "deployment_mode_names") else "RawDeployment"
+    generator = Generator(f"sel{namespace[-6:]}", namespace, other, mode)
     cases = [generator.case(number) for number in range(EVERYTHING if full else SAMPLE)]
     try:
         make_runtimes(client, cases)
@@ -261,8 +281,8 @@ def decided(
         decisions = wait_for_decisions(client, cases, namespace)
         found = []
         for case in cases:
-            predicted = selection.select(case.service, case.made)
-            predicted["selected"] = reported(case, predicted["selected"], namespace)
+            predicted = selection.select(case.service, case.made, version)
+            predicted["selected"] = reported(case, predicted["selected"], namespace, version)
             found.append((case, predicted, decisions[case.service["metadata"]["name"]]))
         yield found
     finally:
@@ -301,3 +321,28 @@ def test_the_cases_reach_every_rule(decided: list[tuple[Case, dict[str, Any], di
     }
     contested = [predicted for _, predicted, _ in decided if len(predicted["candidates"]) > 1]
     assert len(contested) > len(decided) // 4
+
+
+@pytest.mark.parametrize("name", ["kserve-mlserver", "kserve-torchserve", "kserve-tritonserver", "mine"])
+@pytest.mark.parametrize("protocols", [["v1"], ["v2"]], ids=str)
+def test_servers_that_are_known_by_their_name(
+    client: Client,
+    make_namespace: Callable[..., str],
+    eventually: Callable[..., Any],
+    version: str,
+    name: str,
+    protocols: list[str],
+) -> None:
+    """Until 0.16 a named server's own protocol is set before the protocol is checked."""
+    namespace = make_namespace("selection")
+    spec = {"containers": [CONTAINER], "supportedModelFormats": [{"name": "known"}], "protocolVersions": protocols}
+    body = {"apiVersion": SERVING_RUNTIME.api_version, "kind": SERVING_RUNTIME.kind, "metadata": {"name": name}}
+    made = client.create(SERVING_RUNTIME, {**body, "spec": spec}, namespace)
+    service = Generator("known", namespace, "", "").service(0, [])
+    service["metadata"]["annotations"].pop(kinds.ANNOTATION_DEPLOYMENT_MODE)
+    service["spec"] = {"predictor": {"model": {"modelFormat": {"name": "known"}, "runtime": name}}}
+    client.create(INFERENCE_SERVICE, service, namespace)
+    real = eventually(lambda: decision(client.get(INFERENCE_SERVICE, "known-0", namespace) or {}), 120)
+    predicted = selection.select(service, [made], version)
+    assert (predicted["reason"], predicted["message"]) == (real["reason"], real["message"])
+    client.delete(INFERENCE_SERVICE, "known-0", namespace)
