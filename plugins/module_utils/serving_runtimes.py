@@ -343,7 +343,7 @@ class _Surroundings:
     unseen: str | None = None
 
 
-_ALTERING = (reconcile.CREATE, reconcile.CHANGE, reconcile.DELETE)
+_ALTERING = (ownership.CREATE, ownership.CHANGE, reconcile.DELETE)
 
 
 def _after(before: Iterable[Object], changes: Iterable[Change]) -> Iterable[Object]:
@@ -372,7 +372,8 @@ def _in_use(change: Change, users: Sequence[Mapping[str, str]], shown: int = 10)
 
 
 def _shown(item: Object | None) -> Object | None:
-    return _redacted(ownership.presentable(item))
+    result: Object | None = _redacted(ownership.presentable(item))
+    return result
 
 
 def _redacted(item: Any) -> Any:
