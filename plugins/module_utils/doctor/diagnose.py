@@ -293,6 +293,7 @@ def _scaled_by_hand(case: Case) -> Finding | None:
 
 # What keeps a service from having pods at all, in KServe's order.
 _BEFORE_PODS: tuple[Callable[[Case], Finding | None], ...] = (
+    control_plane.model_mesh,
     control_plane.knative_absent,
     selection.no_runtime,
     selection.unusable_runtime,

@@ -135,7 +135,7 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "the model implementation is empty or no class that can be imported", None),
     ("KS054", ANY, r"(?:PermissionError.*?Permission denied|Permission denied|Read-only file system)"
      r"(?:[^'\"]*['\"](?P<path>[^'\"]+)['\"])?",
-     "the server may not write to {path}", None),
+     "access to {path} is denied", None),
     ("KS119", SERVER, r"incompatible dtype|Can't get attribute|invalid load key|unsupported pickle protocol|"
      r"UnpicklingError|could not find MARK|Ran out of input|pickle data was truncated|input_stream|"
      r"Unknown (?:layer|opset)|opset \d+|was saved with|trained with a (?:newer|different)|"
@@ -150,6 +150,8 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "another process of the pod already has the port", None),
     ("KS101", ANY, r"\[Errno 28\]|No space left on device",
      "a volume of the container is full", "Free the volume, give it a larger size limit, or mount an emptyDir."),
+    ("KS056", SERVER, r"(?:exit ?code|signal)[ :=]*-?9\b|SIGKILL",
+     "a process of the server was killed, most likely for memory", None),
     ("KS056", ANY, r"\bMemoryError\b|Cannot allocate memory|std::bad_alloc|DefaultCPUAllocator",
      "the process cannot get the memory it asks for", None),
 )  # fmt: skip

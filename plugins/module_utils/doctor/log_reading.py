@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 # Lines that look alarming and mean nothing on a node without GPU, or follow from what is read elsewhere.
 HARMLESS = re.compile(
-    r"NVML|nvml|DCGM|CudaDriverHelper|pinned (system )?memory|CUDA memory pool|driver not found; GPU|GPU support will not|"
+    r"NVML|nvml|DCGM|CudaDriverHelper|pinned (system )?memory|CUDA memory pool|driver not found; GPU|"
+    r"GPU support will not|"
     r"DeprecationWarning|FutureWarning|UserWarning|InconsistentVersionWarning|"
     r"telemetry|It is recommended|warnings\.warn",
 )
@@ -44,7 +45,9 @@ _RECORD = re.compile(
 _GLOG = re.compile(r"^(?P<level>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ (?P<where>[\w./-]+:\d+)\] (?P<text>.*)$")
 _LEVEL = re.compile(
     r"(?:^|[\s\[|])(?:ERROR|CRITICAL|FATAL)(?:[\]\s:|-]|$)"
-    r"|^\s*(?:[\w./-]+: )?(?:fatal )?error:|^panic:|^Error:|^Fatal|\blevel=(?:error|fatal)\b",
+    r"|^\s*(?:[\w./-]+: )?(?:fatal )?error:|^panic:|panicked at|^Error:|^Fatal|\blevel=(?:error|fatal)\b"
+    r"|^Exception in thread|^Caused by: |^[\w.$]+(?:Error|Exception): |^terminate called|^\s*what\(\): "
+    r"|^Segmentation fault|^Killed$|command not found|: not found$",
     re.IGNORECASE,
 )
 _JSON_ERROR = re.compile(r'"(?:level|levelname|severity)"\s*:\s*"(?:error|critical|fatal)"', re.IGNORECASE)

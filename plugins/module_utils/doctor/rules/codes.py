@@ -138,6 +138,9 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, bool], ...] = (
     ("KS140", "control_plane", WARNING, "The service waits for the controller",
      "No status some time after its creation although the controller runs",
      "Read the controller's log for the service's name", False),
+    ("KS143", "control_plane", ERROR, "The deployment mode is ModelMesh",
+     "Annotation serving.kserve.io/deploymentMode: ModelMesh; KServe's controller does not reconcile the service",
+     "Use deployment mode Standard or Knative", False),
     # Quota and policy
     ("KS023", "policy", ERROR, "A ResourceQuota leaves no room",
      "ReplicaSet FailedCreate: exceeded quota, or the quota demands requests and limits that the pod does not set",

@@ -33,6 +33,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
     in_log,
     message_of,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import ANNOTATION_DEPLOYMENT_MODE
 
 CONTROLLER_LABELS = ("kserve-controller-manager", "odh-model-controller")
 CONTROLLER = "kserve-controller-manager"
@@ -44,7 +45,7 @@ CONFIG_SECTIONS = ("deploy", "ingress", "storageInitializer", "logger", "batcher
 # The controller takes a new service up within a second or two.
 TAKEN_UP = 30.0
 # A finalizer is removed within seconds; ten times that is long.
-DELETED = 60.0
+DELETED = 40.0
 EXPIRY_WARNING = 14 * 86400.0
 # Events of failing reconciliations repeat with a backoff of at most 17 minutes.
 EVENT_FRESH = 1100.0
@@ -434,9 +435,13 @@ def not_applied(case: Case) -> list[str]:
     uri = annotations.get("internal.serving.kserve.io/storage-initializer-sourceuri")
     if uri and case.storage_uri and uri != case.storage_uri:
         found.append(f"storageUri is {case.storage_uri}, the Deployment has {uri}")
-    image = case.model_spec.get("image")
-    if image and container.get("image") and container["image"] != image:
+    image = case.model_spec.get("image") or _image_of_runtime(case)
+    if image and container.get("image") not in (None, image, f"{image}-gpu"):
         found.append(f"image is {image}, the Deployment has {container['image']}")
+    missing = [str(word) for word in case.model_spec.get("args") or [] if "{{" not in str(word)]
+    found += [
+        f"argument {word} is not the Deployment's" for word in missing if word not in (container.get("args") or [])
+    ]
     known = {str(item.get("name")): item.get("value") for item in container.get("env") or []}
     for env in case.model_spec.get("env") or []:
         value = env.get("value")
@@ -447,6 +452,14 @@ def not_applied(case: Case) -> list[str]:
         if isinstance(wanted, dict) and any(str(given.get(name)) != str(value) for name, value in wanted.items()):
             found.append(f"resources.{kind} are not the Deployment's")
     return found
+
+
+def _image_of_runtime(case: Case) -> str | None:
+    """The image that the service gets from its runtime; None where KServe changes it (UpdateImageTag)."""
+    image = case.runtime_container.get("image")
+    if not image or "{{" in str(image) or case.model_spec.get("runtimeVersion"):
+        return None
+    return str(image)
 
 
 def not_taken_up(case: Case) -> Finding | None:
@@ -472,6 +485,22 @@ def not_deleted(case: Case) -> Finding | None:
         "KS115",
         f"The service was deleted {since:.0f} s ago and the finalizer {', '.join(finalizers)} still holds it.",
         [in_field(case.service, "metadata.finalizers", ", ".join(finalizers))],
+    )
+
+
+def model_mesh(case: Case) -> Finding | None:
+    """KServe's own controller leaves a service alone that is annotated for ModelMesh (controller.go, Reconcile)."""
+    mode = case.annotations.get(ANNOTATION_DEPLOYMENT_MODE)
+    if mode != "ModelMesh" or case.deployments:
+        return None
+    return case.finding(
+        "KS143",
+        "The service's annotation serving.kserve.io/deploymentMode is ModelMesh: KServe's controller leaves it "
+        "alone, and "
+        "nothing makes pods for it.",
+        [in_field(case.service, f"metadata.annotations[{ANNOTATION_DEPLOYMENT_MODE}]", mode)],
+        command=f"kubectl -n {case.namespace} annotate inferenceservice {case.name} "
+        "serving.kserve.io/deploymentMode=Standard --overwrite",
     )
 
 
@@ -505,14 +534,27 @@ def reconcile_fails(case: Case) -> Finding | None:
     message, evidence = _reconcile_message(case)
     if not message:
         return None
+    # An event alone does not say that a service which serves as it should still has the trouble.
+    doubtful = case.is_ready and case.serving and evidence[0].source == "event" and not not_applied(case)
+    severity = WARNING if doubtful else None
     found = policy.refusal(message, case)
     if found is not None:
         return case.finding(
-            found.code, found.cause, evidence, found.remedy, object=found.object, command=found.command, key=found.key
+            found.code,
+            found.cause,
+            evidence,
+            found.remedy,
+            object=found.object,
+            command=found.command,
+            severity=severity,
+            key=found.key,
         )
     serving = " Pods of before still serve." if case.serving else ""
     return case.finding(
-        "KS021", f"KServe cannot reconcile the service: {condensed(message).rstrip('.')}.{serving}", evidence
+        "KS021",
+        f"KServe cannot reconcile the service: {condensed(message).rstrip('.')}.{serving}",
+        evidence,
+        severity=severity,
     )
 
 

@@ -55,6 +55,7 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
      "Free the node's image store."),
 )  # fmt: skip
 
+_NO_SECRET = "FailedToRetrieveImagePullSecret"
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "SignatureValidationFailed", "ImageInspectError")
 
 
@@ -146,7 +147,12 @@ def _tail(text: str) -> str:
 
 def _missing_secrets(case: Case, pod: dict[str, Any]) -> list[str]:
     names = [str(entry.get("name")) for entry in (pod.get("spec") or {}).get("imagePullSecrets") or []]
-    return [name for name in names if case.view.has_name("secrets", case.namespace, name) is False]
+    missing = [name for name in names if case.view.has_name("secrets", case.namespace, name) is False]
+    for event in case.view.events_of(pod):
+        told = re.search(r"\(([^)]+)\)", message_of(event)) if event.get("reason") == _NO_SECRET else None
+        if told:
+            missing += [name.strip() for name in told[1].split(",") if name.strip() not in missing]
+    return missing
 
 
 def registry(image: str) -> str:

@@ -35,6 +35,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.s
 ERROR_GRACE = 45.0
 # A container that has restarted twice or more and ended this recently is in a loop, ready or not.
 FLAPPING = 240.0
+# A pod is gone within seconds of the end of its grace period.
+HANGS = 60.0
 # Events about probes that belong to the present trouble.
 RECENT = 600.0
 # A port that refuses connections this long, with no startup probe, is more likely the wrong one.
@@ -104,7 +106,7 @@ def _start_error(case: Case, pod: dict[str, Any], item: podstate.Container, mess
     origin, path = case.origin(field, item.name)
     started = f" ({' '.join(str(word) for word in words[:3])})" if words else ""
     says = _runtime_says(message)
-    code = "KS102" if re.search(r"exec|executable|no such file|permission denied|chdir|cwd", message) else "KS109"
+    code = "KS102" if _OWN_COMMAND.search(message) else "KS109"
     return case.finding(
         code,
         f"Container {item.name} cannot start its command{started}: {says.rstrip('.')}.",
@@ -113,6 +115,11 @@ def _start_error(case: Case, pod: dict[str, Any], item: podstate.Container, mess
         object=origin,
         key=item.name,
     )
+
+
+_OWN_COMMAND = re.compile(
+    r"exec: |executable file|exec failed|chdir|getcwd|: stat |container init: exec|permission denied: unknown"
+)
 
 
 def _runtime_says(message: str) -> str:
@@ -220,7 +227,7 @@ def by_pattern(
     quoted = "; ".join(text for text in (quote, detail) if text and text not in cause)
     cause += f" ({quoted})." if quoted else "."
     if code == "KS129":
-        cause += _port_holders(pod, item)
+        cause += _port_holders(pod)
     if code in _OF_STORE and case.storage_uri:
         cause += f" The storage path is {case.storage_uri}."
     evidence = [in_log(pod, item.name, quote, previous)]
@@ -240,12 +247,14 @@ def by_pattern(
     )
 
 
-def _port_holders(pod: dict[str, Any], item: podstate.Container) -> str:
+def _port_holders(pod: dict[str, Any]) -> str:
     """Who else is in the pod's network, where a port is taken."""
-    others = [other.name for other in podstate.containers(pod) if not other.init and other.name != item.name]
-    own = ", ".join(str(port) for port in podstate.port_numbers(item))
-    text = f" Container {item.name} declares port {own}." if own else ""
-    return text + (f" The pod's other containers are {', '.join(others)}." if others else "")
+    named = []
+    for other in podstate.containers(pod):
+        if not other.init:
+            declared = ", ".join(str(port) for port in podstate.port_numbers(other))
+            named.append(f"{other.name} ({declared})" if declared else other.name)
+    return f" The containers of the pod share its ports: {', '.join(named)}."
 
 
 def _general_remedy(code: str) -> str:
@@ -543,7 +552,8 @@ def _waits(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Conta
     refused = "connection refused" in said
     if refused and kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe"):
         return _nobody_listens(case, pod, item, kind, port, age, evidence)
-    if _was_ready(case, pod, item, age) and said:
+    slow = kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe")
+    if said and (slow or _was_ready(case, pod, item, age)):
         return _probe_refused(case, pod, item, kind, said, evidence)
     if age > deadline or (_overdue(load) and age > deadline / 2):
         return _too_slow(case, load, pod, item, age, said, evidence)
@@ -707,13 +717,22 @@ def restarted(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()
             continue
         since = case.view.age(ended.get("finishedAt"))
         # A server that ends again and again may be ready in between (MLServer's port opens before the model loads).
-        if item.restarts >= 2 and since is not None and since < FLAPPING:
+        if item.restarts >= 2 and since is not None and since < FLAPPING and not _recovered(case, item, ended):
             return _crash(case, load, pod, item, extra)
         if ended.get("reason") == "OOMKilled" and (since is None or since < 86400):
             return out_of_memory(case, pod, item, WARNING)
         if item.restarts >= 3 and since is not None and since < 3600:
             return _unsteady(case, pod, item, extra)
     return None
+
+
+def _recovered(case: Case, item: podstate.Container, ended: dict[str, Any]) -> bool:
+    """Whether the present run has outlived the one before by so much that the loop is over."""
+    up = case.view.age((item.running or {}).get("startedAt"))
+    start, finish = snap.seconds(ended.get("startedAt")), snap.seconds(ended.get("finishedAt"))
+    if up is None or start is None or finish is None:
+        return False
+    return up > max(30.0, 2 * (finish - start))
 
 
 def _unsteady(case: Case, pod: dict[str, Any], item: podstate.Container, extra: Extra) -> Finding:
@@ -738,7 +757,7 @@ def hangs(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()) ->
     """A pod whose deletion does not end."""
     metadata = pod.get("metadata") or {}
     since = case.view.age(metadata.get("deletionTimestamp"))
-    if since is None or since < 120:
+    if since is None or since < HANGS:
         return None
     held = metadata.get("finalizers") or []
     why = f"the finalizer {', '.join(held)} holds it" if held else f"node {podstate.node(pod)} has not confirmed it"

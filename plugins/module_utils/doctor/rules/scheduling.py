@@ -253,28 +253,29 @@ def _advice(case: Case, code: str, verdict: dict[str, Any], origin: Ref, path: s
 
 
 def evicted(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
-    """Row 35: the kubelet evicted the pod; counts only while no pod of the service is ready in its place."""
+    """Row 35: the kubelet evicted or rejected the pod; counts while nothing replaces it, or when it happens again."""
     status = pod.get("status") or {}
-    if podstate.phase(pod) != "Failed" or status.get("reason") not in (
-        "Evicted",
-        "Preempting",
-        "NodeShutdown",
-        "Terminated",
-    ):
+    reason = str(status.get("reason") or "")
+    if podstate.phase(pod) != "Failed" or not reason:
         return None
-    if load.complete:
+    again = sum(1 for other in load.pods if (other.get("status") or {}).get("reason") == reason)
+    if load.complete and again < 2:
         return None
-    message = condensed(str(status.get("message") or ""))
+    message = condensed(str(status.get("message") or "")).rstrip(".")
     node = case.view.get(snap.NODES, None, podstate.node(pod)) if podstate.node(pod) else None
     pressure = [
         str(item.get("type"))
         for item in ((node or {}).get("status") or {}).get("conditions") or []
         if str(item.get("type")).endswith("Pressure") and item.get("status") == "True"
     ]
-    cause = f"Pod {snap.name_of(pod)} was evicted from node {podstate.node(pod)}: {message or status.get('reason')}"
+    gone = reason in ("Evicted", "Preempting", "NodeShutdown", "Terminated")
+    does = "was evicted from" if gone else f"was rejected ({reason}) by"
+    cause = f"Pod {snap.name_of(pod)} {does} node {podstate.node(pod)}: {message or reason}."
+    if again > 1:
+        cause += f" That happened to {again} pods."
     if pressure:
-        cause = f"{cause.rstrip('.')}. The node reports {', '.join(pressure)}"
-    return case.finding("KS035", f"{cause.rstrip('.')}.", [in_field(pod, "status.message", message)])
+        cause += f" The node reports {', '.join(pressure)}."
+    return case.finding("KS035" if gone else "KS125", cause, [in_field(pod, "status.message", message or reason)])
 
 
 def node_lost(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:

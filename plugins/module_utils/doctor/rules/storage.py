@@ -59,6 +59,14 @@ def _claim(case: Case, pod: dict[str, Any], name: str) -> Finding | None:
             return None
         return _missing_claim(case, pod, about, scheduling)
     state = (claim.get("status") or {}).get("phase")
+    if podstate.deleting(claim) and not podstate.scheduled(pod):
+        return case.finding(
+            "KS041",
+            f"PersistentVolumeClaim {name} is being deleted: no new pod can use it.",
+            [in_field(claim, "metadata.deletionTimestamp", (claim.get("metadata") or {}).get("deletionTimestamp"))],
+            "Create the claim again once it is gone.",
+            object=about,
+        )
     if state == "Lost":
         volume = (claim.get("spec") or {}).get("volumeName")
         return case.finding(
@@ -96,7 +104,7 @@ def _pending_claim(case: Case, claim: dict[str, Any], about: Ref, scheduling: st
         # WaitForFirstConsumer claims stay Pending until the pod has a node: not their own fault.
         if "unbound immediate PersistentVolumeClaims" not in scheduling or age < _BIND_GRACE:
             return None
-        why = "no volume was bound to it"
+        why = f"no volume was bound to it{_provisioner(case, claim)}"
     evidence.append(in_field(claim, "status.phase", "Pending"))
     return case.finding(
         "KS041",
@@ -106,6 +114,15 @@ def _pending_claim(case: Case, claim: dict[str, Any], about: Ref, scheduling: st
         object=about,
         command=f"kubectl -n {about.namespace} describe pvc {about.name}",
     )
+
+
+def _provisioner(case: Case, claim: dict[str, Any]) -> str:
+    storage_class = (claim.get("spec") or {}).get("storageClassName")
+    if not storage_class:
+        return ", and it names no storage class"
+    found = case.view.get(snap.STORAGECLASSES, None, storage_class) or {}
+    provisioner = found.get("provisioner")
+    return f"; its storage class {storage_class} waits for the provisioner {provisioner}" if provisioner else ""
 
 
 def _why_pending(case: Case, claim: dict[str, Any]) -> tuple[str, list[Evidence]]:
@@ -360,7 +377,7 @@ def log_evidence(case: Case, pod: dict[str, Any], item: podstate.Container) -> t
         log for log in case.view.logs_of(snap.namespace_of(pod), snap.name_of(pod)) if log.get("container") == item.name
     ]
     ended_now = bool((item.status.get("state") or {}).get("terminated"))
-    # In a back-off the present log is that of the run that ended last; once the container runs again it is the previous.
+    # In a back-off the present log is of the run that ended last; once the container runs again it is the previous one.
     order = (False, True) if ended_now or not item.running else (True, False)
     texts = [
         (text, previous)

@@ -478,3 +478,45 @@ def test_a_bundle_that_is_no_certificate() -> None:
     finding = hm.only_error(hm.taken(configuration))
     assert finding["code"] == "KS018"
     assert "no PEM certificate" in finding["cause"]
+
+
+def test_a_reconciliation_that_failed_once_is_no_error_of_a_service_that_serves() -> None:
+    service = hm.service(ready=True)
+    passing = hm.event(service, "InternalError", "fails to reconcile predictor: etcdserver: request timed out", count=3)
+    assert hm.diagnosed(hm.running(service, hm.pod(ready=True), passing))["summary"]["error"] == 0
+    lasting = hm.service(status={"conditions": [{"type": "PredictorReady", "status": "False", "reason": "ReconcileFailed",
+                                                 "message": "Deployment.apps is invalid: spec.replicas"}]})  # fmt: skip
+    assert hm.only_error(hm.running(lasting))["code"] == "KS021"
+
+
+def test_modelmesh_leaves_a_service_alone() -> None:
+    service = hm.service(metadata={"annotations": {"serving.kserve.io/deploymentMode": "ModelMesh"}})
+    assert hm.only_error(hm.taken(hm.runtime(), service))["code"] == "KS143"
+
+
+def test_a_loop_that_is_over_is_no_error() -> None:
+    state = {"restartCount": 2, "lastState": {"terminated": {"exitCode": 1, "reason": "Error",
+             "startedAt": "2026-01-31T11:57:50Z", "finishedAt": "2026-01-31T11:58:00Z"}},
+             "state": {"running": {"startedAt": "2026-01-31T11:58:10Z"}}}  # fmt: skip
+    stable = hm.pod(ready=True, state=state)
+    assert hm.diagnosed(hm.running(hm.service(ready=True), stable))["summary"]["error"] == 0
+    state["state"] = {"running": {"startedAt": "2026-01-31T11:59:50Z"}}
+    state["lastState"]["terminated"]["finishedAt"] = "2026-01-31T11:59:40Z"
+    looping = hm.pod(ready=True, state=state)
+    data = hm.running(hm.service(ready=True), looping, logs=[hm.log(looping, "Error: no licence for this host")])
+    assert hm.only_error(data)["code"] == "KS101"
+
+
+def test_deleted_services_wait_for_the_webhook_that_keeps_their_finalizer() -> None:
+    leaving = hm.service(
+        "leaving", metadata={"deletionTimestamp": hm.EARLIER, "finalizers": ["inferenceservice.finalizers"]}
+    )
+    error = (
+        'Internal error occurred: failed calling webhook "inferenceservice.kserve-webhook-server.defaulter": failed to '
+        "call webhook: tls: failed to verify certificate: x509: certificate signed by unknown authority"
+    )
+    tried = {**probe("model", 500), "purpose": "webhook", "via": "dry-run", "target": "InferenceService", "error": error,
+             "service": "", "method": "POST"}  # fmt: skip
+    finding = hm.only_error(hm.taken(hm.runtime(), leaving, probes=[tried]))
+    assert finding["code"] == "KS018"
+    assert [item["name"] for item in finding["affects"]] == ["leaving"]
