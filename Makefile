@@ -17,6 +17,8 @@ KEEP ?= 1
 export CLUSTER WORKERS KSERVE_VERSION KEEP
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(ROOT)/tests/ansible.cfg
+# The tools install and cache things under their home: not under the user's.
+export ANSIBLE_HOME := $(BUILD)/ansible-home
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
 export PYTHONDONTWRITEBYTECODE := 1
 # Molecule runs in the mirror; the cluster and its kubeconfig belong to the checkout.
