@@ -84,6 +84,11 @@ def _integration(*topics: str) -> tuple[str, ...]:
     return _pytest(*(f"tests/integration/{topic}" for topic in topics))
 
 
+def _others(*topics: str) -> tuple[str, ...]:
+    """Every topic but those that have a cluster of their own."""
+    return _pytest("tests/integration", *(f"--ignore=tests/integration/{topic}" for topic in topics))
+
+
 DEFAULT_CLUSTER = os.environ.get("CLUSTER", "modelserving")
 KEEP = os.environ.get("KEEP", "1") == "1"
 
@@ -105,7 +110,7 @@ SUITES = (
     Suite("sanity", (sys.executable, str(ROOT / "tests" / "tools" / "sanity.py")), MIRROR),
     Suite("unit", _pytest("tests/unit", "-n", "2")),
     Suite("molecule", ("molecule", "test", "--destroy", "never"), MIRROR, cluster="main"),
-    Suite("integration", _pytest("tests/integration", "--ignore", "tests/integration/gpu"), cluster="main"),
+    Suite("integration", _others("gpu", "baseline"), cluster="main"),
     Suite("nodes", _integration("gpu"), cluster="nodes"),
     Suite("baseline", _integration("baseline"), cluster="baseline", only_full=True),
 )

@@ -31,7 +31,7 @@ CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 CONTAINER = {"name": "kserve-container", "image": "example.invalid/server:1", "args": ["{{.NoSuchField}}"]}
 TAKEN = re.compile(r"failed to replace placeholders in serving runtime (\S+) Container kserve-container")
-WAIT = 240
+WAIT = 600
 
 # Half of the cases are contests: every runtime serves the service, and the order decides.
 CONTEST_PROTOCOLS = {
