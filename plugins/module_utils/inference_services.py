@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane, inference, rollout
+from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane, inference, rollout, shown
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.ownership import UNCHANGED
@@ -23,7 +24,6 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, service, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting import READY
-from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import _redacted, _shown
 
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
@@ -32,6 +32,9 @@ CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 OWN = ("name", "namespace", "namespaces", "state", "pin_runtime", "verify")
 SHARED = ("namespace", "namespaces", "state", "pin_runtime")
 STATES = ("present", "absent")
+
+# Seconds for which the runtimes that were read are good enough while services without one are waited for.
+RUNTIMES_FRESH = 3.0
 
 Object = dict[str, Any]
 
@@ -256,8 +259,8 @@ class Item:
             "changed": bool(change and change.changed),
             "adopted": bool(change and change.adopted),
             "confirmed": bool(change and change.confirmed),
-            "object": _shown(change.after) if change else None,
-            "diff": _redacted(change.diff()) if change and change.writes else {},
+            "object": shown.shown(change.after) if change else None,
+            "diff": shown.redacted(change.diff()) if change and change.writes else {},
             "selection": self.choice.plain() if self.choice else None,
             "runtime": _runtime_in_use(known),
             "url": ((known or {}).get("status") or {}).get("url"),
@@ -296,7 +299,7 @@ class Result:
         """What --diff prints: each object that changes, in order."""
         return [
             {
-                **_redacted(item.change.diff()),
+                **shown.redacted(item.change.diff()),
                 "before_header": f"{item.describe()} (before)",
                 "after_header": f"{item.describe()} (after)",
             }
@@ -332,6 +335,7 @@ class _Run:
         self.result = result
         self.items = [Item(entry, namespace) for entry in task.entries for namespace in entry.namespaces]
         result.items = self.items
+        self._runtimes_read = float("-inf")
 
     def go(self) -> None:
         self._plan()
@@ -402,6 +406,7 @@ class _Run:
     def runtimes(self) -> list[Object] | None:
         """Every runtime that could serve one of the services; None where they may not be read."""
         namespaces = sorted({item.namespace for item in self.items if item.entry.present})
+        self._runtimes_read = time.monotonic()
         try:
             return [*self._cluster_runtimes(), *self._namespaced_runtimes(namespaces)]
         except errors.Forbidden as error:
@@ -468,7 +473,8 @@ class _Run:
         self._diagnose([item for item in waited if item.outcome and not item.outcome.ok and item.entry.present])
 
     def _select_now(self, live: Mapping[str, Any]) -> Object | None:
-        self.__dict__.pop("runtimes", None)  # one may have come since
+        if time.monotonic() - self._runtimes_read > RUNTIMES_FRESH:  # one may have come since
+            self.__dict__.pop("runtimes", None)
         choice = self._choose(live)
         return choice.plain() if choice else None
 

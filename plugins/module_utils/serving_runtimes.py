@@ -9,12 +9,12 @@ Nothing is written before every check of the whole task has passed; from then on
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.modelserving.kserve.plugins.module_utils import shown
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, ownership, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Live, Wanted
@@ -88,8 +88,8 @@ class Outcome:
             "changed": change.changed and not stopped,
             "adopted": change.adopted and not stopped,
             "confirmed": change.confirmed,
-            "object": _shown(change.after),
-            "diff": _redacted(change.diff()) if change.writes and self.with_diff else {},
+            "object": shown.shown(change.after),
+            "diff": shown.redacted(change.diff()) if change.writes and self.with_diff else {},
             "error": str(change.error) if change.error else None,
             "warnings": self.notes.get(index, []),
         }
@@ -98,7 +98,7 @@ class Outcome:
         """What --diff prints: each object that changes, in order."""
         return [
             {
-                **_redacted(change.diff()),
+                **shown.redacted(change.diff()),
                 "before_header": f"{change.wanted.describe()} (before)",
                 "after_header": f"{change.wanted.describe()} (after)",
             }
@@ -366,43 +366,6 @@ def _in_use(change: Change, users: Sequence[Mapping[str, str]], shown: int = 10)
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     plural = "s" if len(names) > 1 else ""
     return f"{change.wanted.describe()} is used by the InferenceService{plural} {', '.join(names[:shown])}{more}"
-
-
-# -- what is shown ------------------------------------------------------------------------------------------------
-
-
-def _shown(item: Object | None) -> Object | None:
-    result: Object | None = _redacted(ownership.presentable(item))
-    return result
-
-
-def _redacted(item: Any) -> Any:
-    """A copy without the values of variables whose names speak of secrets; the same where there are none."""
-    secret = [variable for variable in _variables(item) if _is_secret(variable)]
-    if not secret:
-        return item
-    result = copy.deepcopy(item)
-    for variable in _variables(result):
-        if _is_secret(variable):
-            variable["value"] = "[redacted]"
-    return result
-
-
-def _is_secret(variable: Mapping[str, Any]) -> bool:
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import redact
-
-    return bool(variable.get("value")) and redact.is_secret_name(str(variable.get("name", "")), environment=True)
-
-
-def _variables(item: Any, inside_env: bool = False) -> Iterable[Object]:
-    if isinstance(item, dict):
-        if inside_env and "value" in item:
-            yield item
-        for key, value in item.items():
-            yield from _variables(value, key == "env")
-    elif isinstance(item, list):
-        for value in item:
-            yield from _variables(value, inside_env)
 
 
 def task_of(params: Mapping[str, Any], entries: Sequence[Entry], *, check_mode: bool) -> Task:
