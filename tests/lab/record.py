@@ -28,7 +28,7 @@ def write(folder: Path, case: Case, namespace: str, snapshot: dict[str, Any]) ->
     data = part(case, namespace, snapshot)
     expected = {"name": case.name, "kind": case.kind, "code": case.code, "words": list(case.words),
                 "namespace": namespace, "exclusive": bool(case.exclusive)}  # fmt: skip
-    text = json.dumps({"expected": expected, "snapshot": data}, indent=1, sort_keys=True)
+    text = json.dumps({"expected": expected, "snapshot": data}, sort_keys=True, separators=(",", ":"))
     (folder / f"{case.name}.json").write_text(text + "\n")
 
 
@@ -37,8 +37,7 @@ def part(case: Case, namespace: str, snapshot: dict[str, Any]) -> dict[str, Any]
     objects: dict[str, list[dict[str, Any]]] = {}
     for key, items in data["objects"].items():
         kept = [_lean(item) for item in items if _belongs(case, namespace, key, item)]
-        if kept or items == [] or key not in ("events",):
-            objects[key] = kept
+        objects[key] = _distinct(kept) if key == "events" else kept
     data["objects"] = objects
     data["logs"] = [
         _short(log)
@@ -55,10 +54,21 @@ def part(case: Case, namespace: str, snapshot: dict[str, Any]) -> dict[str, Any]
     return data
 
 
+def _distinct(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One event for each object and message."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for event in events:
+        name = str((event.get("involvedObject") or {}).get("name"))
+        found[(name, str(event.get("reason")), str(event.get("message"))[:80])] = event
+    return list(found.values())
+
+
 def _belongs(case: Case, namespace: str, key: str, item: dict[str, Any]) -> bool:
     metadata = item.get("metadata") or {}
     if case.exclusive:
         return metadata.get("namespace") in (None, "kserve")
+    if key == "persistentvolumes":
+        return ((item.get("spec") or {}).get("claimRef") or {}).get("namespace") == namespace
     if key in CLUSTER_KINDS:
         return True
     if key in CONTROL_KINDS:
@@ -77,9 +87,30 @@ def _belongs(case: Case, namespace: str, key: str, item: dict[str, Any]) -> bool
 
 
 def _lean(item: dict[str, Any]) -> dict[str, Any]:
+    """The object without what no rule reads."""
     metadata = item.get("metadata") or {}
     for name in ("managedFields", "resourceVersion", "selfLink"):
         metadata.pop(name, None)
+    status = item.get("status") or {}
+    if item.get("kind") == "Node":
+        item["status"] = {
+            "allocatable": status.get("allocatable"),
+            "capacity": status.get("capacity"),
+            "conditions": [entry for entry in status.get("conditions") or [] if entry.get("type") == "Ready"],
+            "nodeInfo": {"architecture": (status.get("nodeInfo") or {}).get("architecture")},
+        }
+    if item.get("kind") == "Pod":
+        for name in ("hostIP", "hostIPs", "podIP", "podIPs", "qosClass"):
+            status.pop(name, None)
+    if item.get("kind") == "Deployment" and (metadata.get("labels") or {}).get("control-plane"):
+        spec = item.get("spec") or {}
+        containers = ((spec.get("template") or {}).get("spec") or {}).get("containers") or []
+        images = [{"name": entry.get("name"), "image": entry.get("image")} for entry in containers]
+        kept = {"replicas": spec.get("replicas"), "selector": spec.get("selector")}
+        item["spec"] = {**kept, "template": {"spec": {"containers": images}}}
+    if item.get("kind") == "Event":
+        for name in ("source", "reportingComponent", "reportingInstance", "eventTime", "action"):
+            item.pop(name, None)
     return item
 
 
