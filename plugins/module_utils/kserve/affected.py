@@ -12,35 +12,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, merging, selection, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     ANNOTATION_DISABLE_AUTO_UPDATE,
     ANNOTATION_SERVER_TYPE,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.schema import stored
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
     mapping,
     name_of,
     namespace_of,
-    plain,
 )
 
 Resource = t.Mapping[str, t.Any]
-
-# What of a runtime's spec reaches the pods of every service on it, and of those with several nodes only.
-POD_FIELDS = (
-    "containers",
-    "volumes",
-    "nodeSelector",
-    "affinity",
-    "tolerations",
-    "labels",
-    "annotations",
-    "imagePullSecrets",
-    "schedulerName",
-)
-WORKER_FIELDS = ("workerSpec",)
 
 
 class Runtimes:
@@ -158,7 +142,10 @@ def restarts(
         was, becomes = old.choose(service).selected, new.choose(service).selected
         if was is None or becomes is None or not _same(was, becomes):
             continue
-        fields = changed_fields(service, old.resource(was), new.resource(becomes), kserve_version)
+        before_it, after_it = old.resource(was), new.resource(becomes)
+        if before_it == after_it:
+            continue
+        fields = changed_fields(service, before_it, after_it, kserve_version)
         if fields:
             found.append({**_service(service), "runtime": becomes.ref, "fields": fields})
     return found
@@ -167,11 +154,12 @@ def restarts(
 def changed_fields(
     service: Resource, before: Resource, after: Resource, kserve_version: str = versions.DEFAULT
 ) -> list[str]:
-    """Name the parts of a runtime whose change replaces the pods of a service on it."""
-    several_nodes = mapping(mapping(service, "spec"), "predictor", "spec").get("workerSpec") is not None
-    fields = (*POD_FIELDS, *WORKER_FIELDS) if several_nodes else POD_FIELDS
-    old, new = (stored(mapping(plain(item), "spec")) for item in (before, after))
-    changed = [name for name in fields if (old.get(name) or None) != (new.get(name) or None)]
+    """Name the parts of a runtime whose change replaces the pods of a service on it.
+
+    What the service sets itself does not count: a runtime's new image changes nothing where the service names its own.
+    """
+    old, new = (merging.pod(service, item, kserve_version) for item in (before, after))
+    changed = [name for name in old if (old[name] or None) != (new[name] or None)]
     if versions.supports(kserve_version, "server_type_annotation") and _server_type(before) != _server_type(after):
         changed.append("server-type")
     return changed

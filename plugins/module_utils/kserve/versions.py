@@ -56,7 +56,10 @@ def known(version: str) -> tuple[int, int, int]:
     """Like :func:`parse`, and refuse a version older than the oldest one these rules were read from."""
     parsed = parse(version)
     if parsed < OLDEST:
-        raise ValueError(f"kserve_version {version} is older than 0.15, the oldest KServe whose rules are known here")
+        hint = "; quote it, since 0.20 without quotes is 0.2" if version == "0.2" else ""
+        raise ValueError(
+            f"kserve_version {version} is older than 0.15, the oldest KServe whose rules are known here{hint}"
+        )
     return parsed
 
 
