@@ -131,7 +131,9 @@ def run(session: Session) -> dict[str, Any]:
         there = ", ".join(containers.names(pods[0]))
         pod = pods[0]["metadata"]["name"]
         session.fail(f"Pod {given['namespace']}/{pod} has no container {given['container']}: it has {there}.")
-    return {"changed": False, "logs": [_read(session, log) for log in wanted]}
+    known = redact.Redactor()
+    known.value(pods)  # what the pods are given as a secret is one in their logs, too
+    return {"changed": False, "logs": [_read(session, log, known) for log in wanted]}
 
 
 def _pods(session: Session) -> list[dict[str, Any]]:
@@ -155,7 +157,7 @@ def _without_pods(session: Session) -> str:
     )
 
 
-def _read(session: Session, log: dict[str, Any]) -> dict[str, Any]:
+def _read(session: Session, log: dict[str, Any], known: redact.Redactor) -> dict[str, Any]:
     try:
         text = session.client.logs(
             log["namespace"],
@@ -166,7 +168,7 @@ def _read(session: Session, log: dict[str, Any]) -> dict[str, Any]:
         )
     except ClusterError as error:
         return {**log, "text": "", "error": str(error)}
-    return {**log, "text": redact.text(text), "error": None}
+    return {**log, "text": known.everywhere(redact.text(text), keep=log.values()), "error": None}
 
 
 def main() -> None:

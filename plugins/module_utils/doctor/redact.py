@@ -482,9 +482,9 @@ class Redactor:
             return item.split(":", 1)[0] + ":" + PLACEHOLDER
         return self._string(item, "")
 
-    def everywhere(self, item: Any, keep: Iterable[str] = ()) -> Any:
+    def everywhere(self, item: Any, keep: Iterable[Any] = ()) -> Any:
         """*item* without any value that was found secret; what *keep* names (objects' names) is no secret."""
-        kept = set(keep)
+        kept = {name for name in keep if isinstance(name, str)}
         known = sorted((v for v in self.found if len(v) >= 6 and v not in kept), key=len, reverse=True)
         if not known:
             return item

@@ -78,6 +78,9 @@ def busy(
 ) -> Iterator[str]:
     """A namespace with service iris on runtime triton-runtime, whose server prints secrets, and a lost service."""
     namespace = make_namespace("report")
+    volume = f"{namespace}-models"
+    client.create(resources.PERSISTENTVOLUME, disk(namespace, volume))
+    client.create(resources.PERSISTENTVOLUMECLAIM, claim(volume), namespace)
     client.create(
         resources.Resource(*kinds.SERVING_RUNTIME), runtime(namespace, cluster["images"]["mlserver"]), namespace
     )
@@ -85,6 +88,33 @@ def busy(
     client.create(resources.Resource(*kinds.INFERENCE_SERVICE), service(namespace, "churn", None), namespace)
     eventually(lambda: says(client, namespace), timeout=240)
     yield namespace
+    client.delete(resources.PERSISTENTVOLUME, volume)
+
+
+def disk(namespace: str, volume: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": volume},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadOnlyMany"],
+            "storageClassName": "",
+            "persistentVolumeReclaimPolicy": "Retain",
+            "hostPath": {"path": "/models", "type": "DirectoryOrCreate"},
+            "claimRef": {"namespace": namespace, "name": "models"},
+        },
+    }
+
+
+def claim(volume: str) -> dict[str, Any]:
+    spec = {"accessModes": ["ReadOnlyMany"], "storageClassName": "", "volumeName": volume}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "models"},
+        "spec": {**spec, "resources": {"requests": {"storage": "1Gi"}}},
+    }
 
 
 def says(client: Client, namespace: str) -> bool:
@@ -121,7 +151,9 @@ def runtime(namespace: str, image: str) -> dict[str, Any]:
 
 
 def service(namespace: str, name: str, used: str | None) -> dict[str, Any]:
-    model: dict[str, Any] = {"modelFormat": {"name": "report-iris", "version": "1"}, "protocolVersion": "v2"}
+    # without a storage KServe adds its model agent, whose image no cluster has to have
+    model: dict[str, Any] = {"protocolVersion": "v2", "storageUri": "pvc://models/iris"}
+    model["modelFormat"] = {"name": "report-iris", "version": "1"}
     if used:
         model["runtime"] = used
     else:

@@ -219,7 +219,7 @@ def test_status_shows_tables_and_does_not_fail(documented: dict[str, lab.Played]
 
 
 def test_one_service_of_one_namespace(documented: dict[str, lab.Played], busy: str) -> None:
-    output = only(documented, "troubleshoot_names").output
+    output = only(documented, '"troubleshoot_names"').output
     assert f"{busy}/iris" in output and f"{busy}/churn" not in output
 
 
