@@ -366,6 +366,7 @@ EXAMPLES = r"""
     protocol: v2
     storage_uri: pvc://models/iris
     pin_runtime: true
+    wait: true
 
 - name: A whole spec, as in a manifest
   modelserving.kserve.inference_service:

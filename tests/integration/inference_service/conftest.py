@@ -82,7 +82,7 @@ def space(client: Client, cluster: Object, kubeconfig: str, make_namespace: Call
         models.provide(store, name)
     volume = f"{namespace}-models"
     _create_store(client, namespace, volume)
-    done = support.run(kubeconfig, {"runtimes": _runtimes(cluster["images"])}, namespace=namespace)
+    done = support.run(kubeconfig, {"runtimes": _runtimes(cluster["images"])}, namespace=namespace, webhook_timeout=60)
     assert done.failure is None
     yield namespace
     client.delete(resources.PERSISTENTVOLUME, volume)
