@@ -132,17 +132,17 @@ def _field(node: yaml.Node, name: str) -> tuple[yaml.Node, yaml.Node]:
 
 
 def _edits(text: str, service: yaml.MappingNode, plan: migration.Migration) -> Iterator[Edit]:
-    _, spec = _field(service, "spec")
-    _, predictor = _field(spec, "predictor")
+    spec = _field(service, "spec")[1]
+    predictor = _field(spec, "predictor")[1]
     framework = str(plan.framework)
-    if any(key.value == "model" for key, _ in predictor.value):
+    if any(pair[0].value == "model" for pair in predictor.value):
         line = predictor.start_mark.line + 1
         raise ManifestError(f"line {line}: the predictor has a model beside {framework}, which KServe drops: remove it")
     key, value = _field(predictor, framework)
     if not isinstance(value, yaml.MappingNode) or value.start_mark.index < key.start_mark.index:
         line = key.start_mark.line + 1
         raise ManifestError(f"line {line}: {framework} is an alias, which cannot be edited in place: write it out")
-    if any(field.value in ("modelFormat", "runtime") for field, _ in value.value):
+    if any(pair[0].value in ("modelFormat", "runtime") for pair in value.value):
         line = value.start_mark.line + 1
         raise ManifestError(f"line {line}: {framework} has a field of the new schema, which KServe drops: remove it")
     written = text[key.start_mark.index : key.end_mark.index]

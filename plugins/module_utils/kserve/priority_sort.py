@@ -22,20 +22,18 @@ MAX_REPAIRS = 5
 MAX_PIVOT_SWAPS = 12
 _UINT64 = (1 << 64) - 1
 
-Rank = int | None
 
-
-def before(one: Rank, other: Rank) -> bool:
+def before(one: int | None, other: int | None) -> bool:
     """Say whether a priority comes before another: the higher first, none last (sortSupportedRuntimeByPriority)."""
     return one is not None and (other is None or one > other)
 
 
-def stable_order(ranks: t.Sequence[Rank]) -> list[int]:
+def stable_order(ranks: t.Sequence[int | None]) -> list[int]:
     """Return the indexes of `ranks` in order, equals as they came."""
     return sorted(range(len(ranks)), key=lambda index: (ranks[index] is None, -(ranks[index] or 0)))
 
 
-def go_order(ranks: t.Sequence[Rank]) -> list[int]:
+def go_order(ranks: t.Sequence[int | None]) -> list[int]:
     """Return the indexes of `ranks` in the order that sort.Slice leaves them in."""
     return _Sort(ranks).run()
 
@@ -43,7 +41,7 @@ def go_order(ranks: t.Sequence[Rank]) -> list[int]:
 class _Sort:
     """One run of the quicksort over `places`, a permutation of the indexes of `ranks`."""
 
-    def __init__(self, ranks: t.Sequence[Rank]) -> None:
+    def __init__(self, ranks: t.Sequence[int | None]) -> None:
         self.ranks = ranks
         self.places = list(range(len(ranks)))
 
