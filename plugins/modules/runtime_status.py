@@ -239,16 +239,16 @@ unseen:
   elements: dict
 taken_at:
   description: The moment of the snapshot, by the API server's clock.
-  returned: when something was seen
+  returned: always
   type: str
   sample: "2026-11-22T08:02:07Z"
 kserve_version:
   description: KServe's version, or null where it was not seen.
-  returned: when something was seen
+  returned: always
   type: str
 kubernetes_version:
   description: The version of the Kubernetes API, or null.
-  returned: when something was seen
+  returned: always
   type: str
 """
 

@@ -133,13 +133,19 @@ class Lab:
             for obj in manifests.store(self.namespace(case)):
                 self.apply(obj)
         self.make(case, case.objects)
+        if case.deleted:
+            time.sleep(5)
+            self.client.delete(SERVICE, case.service, self.namespace(case))
 
     def close(self, case: Case) -> None:
         namespace = self.namespace(case)
         objects = [*case.objects(namespace, self.images), *(case.later(namespace, self.images) if case.later else [])]
         for obj in reversed(objects):
             where = obj["metadata"].get("namespace")
-            self.client.delete(_KINDS[obj["kind"]], obj["metadata"]["name"], where)
+            kind, name = _KINDS[obj["kind"]], obj["metadata"]["name"]
+            if obj["metadata"].get("finalizers"):
+                self.client.patch(kind, name, {"metadata": {"finalizers": None}}, where)
+            self.client.delete(kind, name, where)
         if case.own:
             self.client.delete(resources.NAMESPACE, namespace)
             self.client.delete(resources.PERSISTENTVOLUME, f"{namespace}-{manifests.CLAIM}")

@@ -50,6 +50,7 @@ class Case:
     labels: dict[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     exclusive: str = ""
+    deleted: bool = False
 
     @property
     def service(self) -> str:
@@ -696,6 +697,191 @@ def _(ns: str, images: Images) -> list[Object]:
        later=lambda ns, images: _ml(ns, images, "run-rollout", image="registry.next.invalid/mlserver:2.0"))  # fmt: skip
 def _(ns: str, images: Images) -> list[Object]:
     return _ml(ns, images, "run-rollout")
+
+
+# -- the same kinds of fault in other clothes --------------------------------------------------------------------------
+
+
+@fault("more-scheme", "running", "KS107", ("speaks HTTPS", "plain HTTP"), seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    probe = m.http("/v2/health/ready")
+    probe["httpGet"]["scheme"] = "HTTPS"
+    return _run(ns, images, "more-scheme", SERVE + "serve(8080)", readinessProbe=probe)
+
+
+@fault("more-exec", "running", "KS107", ("/tmp/warm",), seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    probe = {"exec": {"command": ["cat", "/tmp/warm"]}, "periodSeconds": 5}
+    return _run(ns, images, "more-exec", SERVE + "serve(8080)", readinessProbe=probe)
+
+
+@fault("more-completes", "running", "KS101", ("exit code 0", "nothing to serve"), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    return _run(ns, images, "more-completes", "print('nothing to serve, bye')")
+
+
+@fault("more-shell", "running", "KS101", ("mlservr",), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    return _ml(ns, images, "more-shell", command=["sh", "-c", "exec mlservr start /mnt/models"])
+
+
+@fault("more-modelpath", "running", "KS107", ("404", "/v2/models/more-modelpath/ready"), seconds=75)
+def _(ns: str, images: Images) -> list[Object]:
+    nothing = {"MLSERVER_MODEL_IMPLEMENTATION": None, "MLSERVER_MODEL_NAME": None, "MLSERVER_MODEL_URI": None}
+    probe = m.http("/v2/models/{{.Name}}/ready")
+    return _ml(ns, images, "more-modelpath", uri="ml-othername", env=nothing, readinessProbe=probe, startupProbe=None)
+
+
+@fault("more-norepo", "triton", "KS052", ("pvc://models/ml-nowhere-either",), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    return _tri(ns, images, "more-norepo", "ml-nowhere-either")
+
+
+@fault("more-gpukind", "triton", "KS043", ("gpu",), "failed")
+def _(ns: str, images: Images) -> list[Object]:
+    return _tri(ns, images, "more-gpukind", "tri-gpukind")
+
+
+@fault("more-sameport", "triton", "KS129", ("8080",), "failed")
+def _(ns: str, images: Images) -> list[Object]:
+    container = m.triton(images.triton)
+    args = [word.replace("--grpc-port=9000", "--grpc-port=8080") for word in container["args"]]
+    return _tri(ns, images, "more-sameport", "tri-good", args=args)
+
+
+@fault("more-fields", "mlserver", "KS053", ("model-settings.json", "implementation"), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    nothing = {"MLSERVER_MODEL_IMPLEMENTATION": None, "MLSERVER_MODEL_NAME": None, "MLSERVER_MODEL_URI": None}
+    return _ml(ns, images, "more-fields", uri="ml-fields", env=nothing)
+
+
+@fault("more-sidecar", "running", "KS101", ("audit-agent", "collector.lab.invalid"), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    code = "import time; time.sleep(2); raise ConnectionError('no route to collector.lab.invalid:9411')"
+    sidecar = m.program(images.mlserver, code, name="audit-agent", ports=None)
+    return _run(ns, images, "more-sidecar", SERVE + "serve(8080)", sidecars=[sidecar])
+
+
+@fault("more-init", "storage", "KS101", ("prepare-schema", "table features is locked"), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    code = "raise RuntimeError('table features is locked')"
+    init = {"name": "prepare-schema", "image": images.mlserver, "command": ["python3", "-c", code]}
+    return _run(ns, images, "more-init", SERVE + "serve(8080)", predictor={"initContainers": [init]})
+
+
+@fault("more-items", "storage", "KS042", ("server-tls", "server.key"), "event:FailedMount", seconds=30)
+def _(ns: str, images: Images) -> list[Object]:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": m.metadata("server-tls", ns),
+        "stringData": {"server.crt": "x"},
+    }
+    source = {"secretName": "server-tls", "items": [{"key": "server.key", "path": "server.key"}]}
+    volumes = [{"name": "tls", "secret": source}]
+    return [
+        secret,
+        *_ml(ns, images, "more-items", volumes=volumes, volumeMounts=[{"name": "tls", "mountPath": "/tls"}]),
+    ]
+
+
+@fault("more-hostport", "scheduling", "KS125", ("18080",), "unscheduled", seconds=40)
+def _(ns: str, images: Images) -> list[Object]:
+    ports = [{"containerPort": 8080, "hostPort": 18080, "protocol": "TCP"}]
+    return _run(ns, images, "more-hostport", SERVE + "serve(8080)", ports=ports, predictor={"minReplicas": 2})
+
+
+@fault("more-unreadable", "mlserver", "KS054", ("model.joblib",), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    return _ml(ns, images, "more-unreadable", uri="ml-private", securityContext={"runAsUser": 12345})
+
+
+@fault("more-longlog", "running", "KS101", ("OverflowError", "ledger page 77"), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    code = "for i in range(4000): print(f'INFO epoch {i} ' + 'x' * 80)\nraise OverflowError('ledger page 77')"
+    return _run(ns, images, "more-longlog", code)
+
+
+@fault("more-startup", "running", "KS107", ("startupProbe", "404"), seconds=80)
+def _(ns: str, images: Images) -> list[Object]:
+    probe = {**m.http("/healthz"), "failureThreshold": 100}
+    return _ml(ns, images, "more-startup", startupProbe=probe)
+
+
+@fault("more-transformer", "image", "KS026", ("registry.transformer.invalid",),
+       "waiting:ImagePullBackOff,ErrImagePull", seconds=30)  # fmt: skip
+def _(ns: str, images: Images) -> list[Object]:
+    made = _run(ns, images, "more-transformer", SERVE + "serve(8080)")
+    container = {"name": "kserve-container", "image": "registry.transformer.invalid/tokenise:3"}
+    made[1]["spec"]["transformer"] = {"minReplicas": 1, "containers": [container]}
+    return made
+
+
+@fault("more-multimodel", "selection", "KS005", ("more-multimodel", "multiModel"), "no_deployment")
+def _(ns: str, images: Images) -> list[Object]:
+    formats = [{"name": "labmulti", "version": "1", "autoSelect": True}]
+    made = _ml(ns, images, "more-multimodel", formats=formats)
+    made[0]["spec"]["multiModel"] = True
+    made[1]["spec"]["predictor"]["model"].update(modelFormat={"name": "labmulti"}, protocolVersion="v2")
+    del made[1]["spec"]["predictor"]["model"]["runtime"]
+    return made
+
+
+@fault("more-case", "selection", "KS003", ("LabCase", "labcase"), "no_deployment")
+def _(ns: str, images: Images) -> list[Object]:
+    formats = [{"name": "labcase", "version": "1", "autoSelect": True}]
+    made = _ml(ns, images, "more-case", formats=formats)
+    made[1]["spec"]["predictor"]["model"].update(modelFormat={"name": "LabCase"}, protocolVersion="v2")
+    del made[1]["spec"]["predictor"]["model"]["runtime"]
+    return made
+
+
+@fault("more-storagekey", "storage", "KS042", ("storage-config",), "seconds", seconds=30)
+def _(ns: str, images: Images) -> list[Object]:
+    made = _ml(ns, images, "more-storagekey")
+    model = made[1]["spec"]["predictor"]["model"]
+    del model["storageUri"]
+    model["storage"] = {"key": "minio-lab", "path": "iris", "parameters": {"type": "s3", "bucket": "models"}}
+    return made
+
+
+@fault(
+    "more-initializer", "image", "KS026", ("storage-initializer",), "waiting:ImagePullBackOff,ErrImagePull", seconds=30
+)
+def _(ns: str, images: Images) -> list[Object]:
+    return _ml(ns, images, "more-initializer", model={"storageUri": "s3://models/iris"})
+
+
+@fault("more-syntax", "mlserver", "KS051", ("SyntaxError",), "restarts")
+def _(ns: str, images: Images) -> list[Object]:
+    nothing = {"MLSERVER_MODEL_IMPLEMENTATION": None, "MLSERVER_MODEL_NAME": None, "MLSERVER_MODEL_URI": None}
+    return _ml(ns, images, "more-syntax", uri="ml-syntax", env=nothing, workingDir="/mnt/models")
+
+
+@fault("more-modelmesh", "control_plane", "KS143", ("ModelMesh",), "no_deployment")
+def _(ns: str, images: Images) -> list[Object]:
+    return _ml(ns, images, "more-modelmesh", annotations={"serving.kserve.io/deploymentMode": "ModelMesh"})
+
+
+@fault("more-slowstart", "running", "KS057", ("startupProbe", "15 s"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    code = SERVE + "print('loading the model'); time.sleep(600); serve(8080)"
+    probe = {**m.http("/v2/health/ready"), "failureThreshold": 3}
+    return _run(ns, images, "more-slowstart", code, startupProbe=probe)
+
+
+@fault("more-finalizer", "control_plane", "KS115", ("example.org/keep",), "seconds", seconds=75, deleted=True)
+def _(ns: str, images: Images) -> list[Object]:
+    made = _run(ns, images, "more-finalizer", SERVE + "serve(8080)")
+    made[1]["metadata"]["finalizers"] = ["example.org/keep"]
+    return made
+
+
+@fault("more-ephemeral", "scheduling", "KS035", ("ephemeral",), "evicted", timeout=200)
+def _(ns: str, images: Images) -> list[Object]:
+    code = "import time; open('/tmp/f', 'wb').write(bytes(60 * 1024 * 1024)); time.sleep(3600)"
+    limits = {"requests": {"cpu": "20m"}, "limits": {"memory": "256Mi", "ephemeral-storage": "10Mi"}}
+    return _run(ns, images, "more-ephemeral", code, resources=limits)
 
 
 # -- healthy and suspicious -------------------------------------------------------------------------------------------

@@ -50,6 +50,12 @@ def write(folder: Path) -> None:
     _write(folder / "ml-types/model-settings.json", '{"name": "iris", "parallel_workers": "many", "implementation": 7}')
     _write(folder / "ml-othername/model-settings.json", OTHER_NAME)
     _write(folder / "ml-empty/README.txt", "no model here")
+    _write(folder / "tri-gpukind/echo/config.pbtxt", CONFIG.format(name="echo", backend="python") + GPU_KIND)
+    _write(folder / "tri-gpukind/echo/1/model.py", ECHO)
+    _write(folder / "ml-fields/model-settings.json", '{"name": "iris", "parameters": {"uri": "./model.joblib"}}')
+    _write(folder / "ml-syntax/runtime.py", "class Broken(\n    pass\n")
+    _write(folder / "ml-syntax/model-settings.json", '{"name": "broken", "implementation": "runtime.Broken"}')
+    _write(folder / "ml-private/model.joblib", "for its owner only")
     _write(folder / "ml-custom/runtime.py", CUSTOM)
     _write(folder / "ml-custom/model-settings.json", '{"name": "ml-custom", "implementation": "runtime.Failing"}')
     binary = folder / "arm64/server"
@@ -58,7 +64,10 @@ def write(folder: Path) -> None:
     binary.chmod(0o755)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path == binary else 0o644)
+    (folder / "ml-private" / "model.joblib").chmod(0o600)
 
+
+GPU_KIND = "instance_group [ { kind: KIND_GPU } ]\n"
 
 RAISES = """
     def initialize(self, args):

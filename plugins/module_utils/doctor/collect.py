@@ -29,7 +29,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.pool import each
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import probes, redact
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_reading, probes, redact
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Model
@@ -40,7 +40,8 @@ WORKERS = 16
 FEW_NAMESPACES = 2
 
 LOG_BYTES = 32 * 1024
-LOG_TAIL_LINES = 200
+LOG_TAIL_LINES = 3000
+LOG_TAIL_BYTES = 512 * 1024
 LOG_PODS = 60
 LOG_PODS_A_SERVICE = 2
 
@@ -625,7 +626,7 @@ def _log(
         truncated = len(head.encode()) >= log_bytes
         tail = (
             client.logs(
-                namespace, pod, container, previous=previous, tail_lines=LOG_TAIL_LINES, limit_bytes=4 * log_bytes
+                namespace, pod, container, previous=previous, tail_lines=LOG_TAIL_LINES, limit_bytes=LOG_TAIL_BYTES
             )
             if truncated
             else ""
@@ -642,6 +643,6 @@ def _log(
         "container": container,
         "previous": previous,
         "head": head,
-        "tail": tail[-log_bytes:],
+        "tail": log_reading.excerpt(tail, log_bytes),
         "truncated": truncated,
     }

@@ -145,6 +145,8 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "the model file is damaged or was saved by another version of its library", None),
     ("KS120", ANY, r"(?:FileNotFoundError|NoSuchFile|No such file or directory)[^'\"]*(?:['\"](?P<path>[^'\"]+)['\"])?",
      "a file is missing: {path}", None),
+    ("KS129", ANY, r"at the same address and port (?P<port>\S+)",
+     "two of the server's endpoints are given the same port ({port})", None),
     ("KS129", ANY, r"[Aa]ddress already in use|EADDRINUSE|errno 98\b|failed to bind|Failed to bind|"
      r"Failed to add port to server|Socket '[^']*' already in use",
      "another process of the pod already has the port", None),

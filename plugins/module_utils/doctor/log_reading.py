@@ -127,10 +127,31 @@ def read(text: str) -> Reading:
     reading = Reading()
     reading.raised = _tracebacks(lines)
     reading.rows = _model_table(lines)
-    reading.errors = _error_lines(lines)
+    reading.errors = _error_lines(_without_help(lines))
     reading.usage = _usage(lines)
     reading.last = [line.strip() for line in lines if line.strip() and not HARMLESS.search(line)][-8:]
     return reading
+
+
+_MARKS = re.compile(
+    r"Traceback \(most recent call last\):|^[EF]\d{4} \d\d:|\b(?:ERROR|CRITICAL|FATAL)\b|rror: ", re.MULTILINE
+)
+
+
+def excerpt(text: str, limit: int) -> str:
+    """The end of a log, and before it the last part that looks decisive where the end does not reach back to it.
+
+    A program's errors and its other output take different ways: what it wrote last can stand far above the end.
+    """
+    if len(text) <= limit:
+        return text
+    room = limit // 3
+    end = text[-(limit - room) :]
+    places = [found.start() for found in _MARKS.finditer(text[: -(limit - room)])]
+    if not places:
+        return text[-limit:]
+    first = next((place for place in places if place > places[-1] - room // 2), places[-1])
+    return f"{text[first : first + room]}\n{end}"
 
 
 def _tracebacks(lines: list[str]) -> list[Raised]:
@@ -255,13 +276,24 @@ def _quoted(lines: list[str], index: int, text: str) -> str:
 
 
 def _usage(lines: list[str]) -> str:
-    """The line that names an argument the program does not know."""
-    for line in lines:
+    """What a program complains of that prints its usage: an argument it does not know, or two that do not fit."""
+    plain = _without_help(lines)
+    for line in plain:
         if _UNKNOWN_ARGUMENT.search(line) and not _GLOG.match(line):
             return line.strip()
-    for index, line in enumerate(lines):
-        if _USAGE.match(line):
-            for later in lines[index : index + 60]:
-                if re.search(r"\berror:", later):
-                    return later.strip()
-    return ""
+    places = [index for index, line in enumerate(plain) if _USAGE.match(line)]
+    if not places:
+        return ""
+    for line in plain[places[-1] :]:
+        if re.search(r"\berror:", line, re.IGNORECASE):
+            return line.strip()
+    after = [line.strip() for line in plain[places[-1] + 1 :] if line.strip() and not line.rstrip().endswith(":")]
+    before = [line.strip() for line in plain[: places[0]] if line.strip()]
+    return (after or before or [""])[-1]
+
+
+def _without_help(lines: list[str]) -> list[str]:
+    """The lines without the indented descriptions of options that follow a usage line."""
+    if not any(_USAGE.match(line) for line in lines):
+        return lines
+    return [line for line in lines if line[:1] not in (" ", "\t")]

@@ -28,6 +28,9 @@ EMPTY: dict[str, Any] = {
     "services": [],
     "summary": dict.fromkeys(SEVERITIES, 0),
     "unseen": [],
+    "taken_at": None,
+    "kserve_version": None,
+    "kubernetes_version": None,
 }
 
 # States that are as the user wants them; a service that is stopped or scaled to zero is not waited for.

@@ -33,6 +33,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds i
     ANNOTATION_DISABLE_AUTO_UPDATE,
     ANNOTATION_STOP,
     CONTAINER,
+    STORAGE_INITIALIZER,
 )
 
 STANDARD = "Standard"
@@ -296,6 +297,9 @@ class Case:
 
         The service's own value wins over the runtime's (MergeServingRuntimeAndInferenceServiceSpecs).
         """
+        if container == STORAGE_INITIALIZER:
+            namespace = self.view.snapshot.get("control_namespace") or "kserve"
+            return Ref("v1", "ConfigMap", namespace, "inferenceservice-config"), f"data.storageInitializer ({name})"
         for path, spec in self._own_containers(container):
             if spec.get(name):
                 return self.ref, f"{path}.{name}"
@@ -322,6 +326,9 @@ class Case:
                 alone = component == "predictor" and not self.model_spec and len(spec["containers"]) == 1
                 if item.get("name") == container or alone:
                     found.append((f"spec.{component}.containers[{index}]", item))
+            for index, item in enumerate(spec.get("initContainers") or []):
+                if item.get("name") == container:
+                    found.append((f"spec.{component}.initContainers[{index}]", item))
         return found
 
     def _runtime_container(self, container: str) -> tuple[int, dict[str, Any] | None]:

@@ -23,7 +23,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
     in_event,
     in_field,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.running import server_kind
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.running import by_pattern, server_kind
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.storage import log_evidence
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import metrics
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER
@@ -59,13 +59,15 @@ def not_served(case: Case, load: Workload, extra: tuple[log_patterns.Pattern, ..
     index = next((item for item in probes(case, "index") if item.get("status") == 200), None)
     names = _models(index)
     if names is None:
-        return _model_absent(case, load, model, answering) if answering is not None else None
+        if answering is None:
+            return None
+        return _said_in_log(case, load, model, extra) or _model_absent(case, load, model, answering)
     failed = [item for item in names if item[1] not in ("READY", "")]
     loaded = [item for item in names if item[1] in ("READY", "")]
     if failed and not loaded:
         return _model_failed(case, load, failed, model, index or model, extra)
     if not names:
-        return _empty_server(case, load, model, index or model)
+        return _said_in_log(case, load, model, extra) or _empty_server(case, load, model, index or model)
     return _other_name(case, load, [item[0] for item in loaded], failed, model, index or model)
 
 
@@ -98,12 +100,32 @@ def _server_name(case: Case, load: Workload) -> str:
     return {"triton": "Triton", "mlserver": "MLServer"}.get(server_kind(case, item) if item else "", "The server")
 
 
+def _said_in_log(
+    case: Case, load: Workload, model: dict[str, Any], extra: tuple[log_patterns.Pattern, ...]
+) -> Finding | None:
+    """Why a server that is up has no model, where its log tells: settings that it could not read, for one."""
+    item = _container(case, load)
+    text, previous = log_evidence(case, load.ready_pods[0], item) if item else ("", False)
+    reading = log_reading.read(text)
+    known = log_patterns.match(reading, log_patterns.SERVER, extra) if reading.raised or reading.rows else None
+    if item is None or known is None:
+        return None
+    finding = by_pattern(case, load.ready_pods[0], item, known, reading, previous)
+    finding.evidence.append(by_probe(case.ref, model))
+    return finding
+
+
 def _empty_server(case: Case, load: Workload, model: dict[str, Any], index: dict[str, Any]) -> Finding:
+    server = _server_name(case, load)
+    lacks = {
+        "Triton": "there is no model directory",
+        "MLServer": "there is no model-settings.json, and no implementation is set",
+    }.get(server, "there is no model")
+    where = f"the storage path {case.storage_uri}" if case.storage_uri else "its model directory"
     return case.finding(
         "KS052",
-        f"{_server_name(case, load)} is up and serves no model at all: asked for {case.name}, it answers "
-        f"{model.get('status')}, and its model repository is empty. There is no model-settings.json (or no model "
-        "directory) under the storage path, and no implementation is set.",
+        f"{server} is up and serves no model at all: asked for {case.name}, it answers {model.get('status')}, and its "
+        f"model repository is empty. Under {where} {lacks}.",
         [by_probe(case.ref, model), by_probe(case.ref, index)],
         f"Check what lies under {case.storage_uri or 'the storage path'}; for MLServer add model-settings.json, or set "
         "MLSERVER_MODEL_IMPLEMENTATION and MLSERVER_MODEL_NAME.",

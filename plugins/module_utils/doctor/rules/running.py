@@ -457,6 +457,7 @@ def _telling_failure(case: Case, pod: dict[str, Any], kind: str) -> dict[str, An
 
 
 def _probe_says(event: dict[str, Any] | None) -> str:
+    """What a probe was told, without the kubelet's opening."""
     if event is None:
         return ""
     text = re.sub(r"^(?:Readiness|Liveness|Startup) probe (?:failed|errored)(?: and resulted in [^:]*)?: ?", "",
@@ -618,9 +619,12 @@ def _probe_refused(
     how, port, path = podstate.probe_target(item, item.probe(kind))
     origin, field = case.origin(kind, item.name)
     where = f"{how} {path} on port {port}" if port else f"{how} {path}"
+    hint = ""
+    if how == "https" and re.search(r"TLS handshake|HTTP response to HTTPS", said):
+        hint = " The probe speaks HTTPS, and the server plain HTTP."
     return case.finding(
         "KS107",
-        f"The {kind} ({where.strip()}) of container {item.name} fails: {said}.",
+        f"The {kind} ({where.strip()}) of container {item.name} fails: {said}.{hint}",
         evidence,
         f"Correct {field} of {origin}: path, port, scheme and time-out have to be what the server answers; or repair "
         "what the server says.",

@@ -176,3 +176,20 @@ def test_settings_that_cannot_be_read_come_before_what_the_server_does_without_t
     assert found is not None and found.pattern.code == "KS053"
     assert "/mnt/models/model-settings.json" in found.says
     assert "line 1 column 36" in log_patterns.companion("KS053", reading, found.text)
+
+
+def test_a_complaint_after_the_usage_text_is_found() -> None:
+    help_text = "Usage: tritonserver [options]\n  --exit-on-error <boolean>\n\tExit the server if an error occurs during\n"
+    complaint = "The server cannot listen to HTTP requests and GRPC requests at the same address and port 0.0.0.0:8080"
+    reading = log_reading.read(f"{help_text}\n{complaint}\n")
+    assert reading.best == complaint
+    found = log_patterns.match(reading, log_patterns.SERVER)
+    assert found is not None and (found.pattern.code, "8080" in found.says) == ("KS129", True)
+
+
+def test_an_excerpt_reaches_back_to_what_decides() -> None:
+    text = "start\n" * 100 + "Traceback (most recent call last):\nOverflowError: page 77\n" + "INFO epoch\n" * 5000
+    short = log_reading.excerpt(text, 3000)
+    assert len(short) <= 3010
+    assert "OverflowError: page 77" in short and short.endswith("INFO epoch\n")
+    assert log_reading.excerpt("short", 3000) == "short"
