@@ -304,8 +304,7 @@ def _product(label: str | None) -> tuple[str | None, str | None]:
     if not label:
         return None, None
     match = _PRODUCT_SUFFIX.search(label)
-    assert match is not None  # the pattern also matches nothing
-    return label[: match.start()] or label, match["profile"]
+    return (label[: match.start()] or label, match["profile"]) if match else (label, None)
 
 
 def _profiles(offered: Mapping[str, int], single: str | None) -> dict[str, int]:

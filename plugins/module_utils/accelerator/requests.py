@@ -112,9 +112,9 @@ def _resource(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> st
     resource, mig = wanted["resource"], wanted["mig"]
     if mig is not None:
         return _mig_resource(mig, resource, vendor, path)
-    if resource is None:
-        assert vendor is not None  # _vendor refuses anything else
+    if resource is None and vendor is not None:
         return vendor.resource
+    resource = str(resource)
     problem = "needs a domain, as in example.com/npu" if "/" not in resource else labels.key_problem(resource)
     if problem or "*" in resource:
         raise SpecError(f"{path}.resource", f"{resource!r} {problem or 'must be one resource, not a pattern'}")
