@@ -97,7 +97,7 @@ class Health:
     service: Mapping[str, Any]
     runtime: Mapping[str, Any] | None
     how: str | None
-    pods: list[Mapping[str, Any]]
+    pods: Sequence[Mapping[str, Any]]
     sees_pods: bool = True
     state: str = UNHEALTHY
     message: str = ""

@@ -305,7 +305,7 @@ attributes:
     support: full
     description: Shows what the task speaks of, without status and defaults.
 author:
-  - modelserving.kserve contributors
+  - modelserving.kserve contributors (@modelserving)
 seealso:
   - module: modelserving.kserve.serving_runtime
   - plugin: modelserving.kserve.select_runtime

@@ -121,7 +121,7 @@ attributes:
     support: full
     description: Changes nothing in any mode. Sample inferences are left out in check mode.
 author:
-  - modelserving.kserve contributors
+  - modelserving.kserve contributors (@modelserving)
 seealso:
   - module: modelserving.kserve.inference_service
   - module: modelserving.kserve.runtime_status
