@@ -152,15 +152,17 @@ def test_a_list_of_presets_for_the_cluster_and_for_namespaces(
     names = [entry["name"] for entry in entries]
     beside: Object = {"runtimes_list": entries}
     inside: Object = {**beside, "runtimes_scope": "namespace", "runtimes_namespaces": [namespace]}
+    chosen: Object = {**inside, "runtimes_auto_select": True}
     kept: Object = {**inside, "runtimes_auto_select": "keep"}
     try:
-        first, second, _inside, as_it_is = play(
-            tmp_path, kubeconfig, ("runtimes", beside), ("runtimes", beside), ("runtimes", inside), ("runtimes", kept)
-        )
+        steps = [("runtimes", variables) for variables in (beside, beside, chosen, kept)]
+        first, second, all_chosen, as_it_is = play(tmp_path, kubeconfig, *steps)
         assert [item["name"] for item in first["results"]] == names
         assert (first["changed"], second["changed"]) == (True, False)
         sklearn = client.get(CLUSTER_RUNTIME, names[0]) or {}
         assert sklearn["spec"]["supportedModelFormats"] == [{"name": "sklearn", "version": "1", "autoSelect": False}]
+        formats = [item["object"]["spec"]["supportedModelFormats"] for item in all_chosen["results"]]
+        assert all(entry["autoSelect"] for listed in formats for entry in listed)
         own = runtime.build({}, kind="ServingRuntime", preset=catalogue.preset("kserve-sklearnserver"))
         assert as_it_is["results"][0]["object"]["spec"] == own["spec"]
     finally:

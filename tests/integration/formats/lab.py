@@ -75,10 +75,12 @@ class Lab:
         answer = self.client.raw(method, url, body=body, headers={"Content-Type": "application/json"}, timeout=30)
         return answer.status, json.loads(answer.body) if answer.body.strip().startswith((b"{", b"[")) else answer.body
 
-    def ask(self, name: str, model: str, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    def ask(self, name: str, model: str, inputs: list[dict[str, Any]], **parameters: str) -> dict[str, Any]:
         """Wait until the model is ready, infer, and return the outputs by name."""
         self.eventually(lambda: self.call("GET", name, f"v2/models/{model}/ready")[0] == 200, timeout=300, every=1)
-        status, answer = self.call("POST", name, f"v2/models/{model}/infer", {"inputs": inputs})
+        status, answer = self.call(
+            "POST", name, f"v2/models/{model}/infer", {"inputs": inputs, "parameters": parameters}
+        )
         assert status == 200, answer
         return {output["name"]: output["data"] for output in answer["outputs"]}
 
