@@ -9,6 +9,8 @@ import sys
 import types
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parents[1]
 COLLECTIONS = ROOT / "build" / "collections"
 
@@ -24,3 +26,7 @@ sys.path.insert(0, str(ROOT))
 _package("ansible_collections", COLLECTIONS / "ansible_collections")
 _package("ansible_collections.modelserving", COLLECTIONS / "ansible_collections" / "modelserving")
 _package("ansible_collections.modelserving.kserve", ROOT)
+
+# The same examples in every run, and no deadline: a busy machine is no fault of the code.
+settings.register_profile("modelserving", deadline=None, derandomize=True)
+settings.load_profile("modelserving")

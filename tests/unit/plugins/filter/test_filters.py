@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.modelserving.kserve.plugins.filter import admission, migrate, select_runtime
 
+ROOT = Path(__file__).resolve().parents[4]
 SERVICE = {
     "apiVersion": "serving.kserve.io/v1beta1",
     "kind": "InferenceService",
@@ -66,7 +68,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
     (directory / "play.json").write_text(json.dumps([play]))
     command = [Path(sys.executable).parent / "ansible-playbook", directory / "play.json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # What make sets, where pytest is run without it.
+    environment = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections"), **os.environ}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, Any] = json.loads((directory / "result.json").read_text())
     return result
