@@ -27,6 +27,9 @@ SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 
+# seconds in which a webhook's cache has surely seen a write
+LAG = 10.0
+
 Object = dict[str, Any]
 
 
@@ -263,9 +266,9 @@ class _Run:
         refused = [
             str(change.error)
             for change in self.changes
-            if isinstance(change.error, (errors.Invalid, errors.Denied)) and change.wanted.body is not None
+            if isinstance(change.error, _STOPPING) and change.wanted.body is not None
         ]
-        _refuse(refused, self.outcome)
+        _refuse(list(dict.fromkeys(refused)), self.outcome)
         if self.task.check_mode:
             self._tell_unconfirmed(waiting)
 
@@ -290,8 +293,10 @@ class _Run:
             return
         waiting = {index for turn in self.later for index in turn}
         first = [index for index in range(len(self.changes)) if index not in waiting]
-        for places in (first, *self.later):
-            reconcile.carry_out(self.client, [self.changes[index] for index in places], self.task.settings)
+        for number, places in enumerate((first, *self.later)):
+            changes = [self.changes[index] for index in places]
+            # KServe's webhook looks at a cache, which may not have seen the turn before yet
+            reconcile.carry_out(self.client, changes, self.task.settings, lag=LAG if number else 0.0)
 
     # -- who is affected ------------------------------------------------------------------------------------------
 
@@ -343,6 +348,8 @@ class _Surroundings:
     unseen: str | None = None
 
 
+# What a rehearsal can say that holds for all: the schema or a policy refuses the body, or nobody answers.
+_STOPPING = (errors.Invalid, errors.Denied, errors.WebhookUnavailable, errors.Unreachable, errors.Unauthorized)
 _ALTERING = (ownership.CREATE, ownership.CHANGE, reconcile.DELETE)
 
 

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "build" / "collections"))
+MIRROR = Path(__file__).resolve().parents[2] / "build" / "collections"
+sys.path.insert(0, os.environ.get("ANSIBLE_COLLECTIONS_PATH", str(MIRROR)))

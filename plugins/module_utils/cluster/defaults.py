@@ -9,7 +9,6 @@ k8s.io/api/core/v1 as controller-gen writes them into CRDs; a test compares the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 # (the field above, the field) -> its default; a list's own name stands above the fields of its items
@@ -45,8 +44,8 @@ def is_default(above: str, field: str, value: Any) -> bool:
 
 def without_defaults(live: Any, wanted: Any, above: str = "") -> Any:
     """*live* less the defaults that *wanted* does not write at the same place."""
-    if isinstance(live, Mapping):
-        mine = wanted if isinstance(wanted, Mapping) else {}
+    if isinstance(live, dict):
+        mine = wanted if isinstance(wanted, dict) else {}
         return {
             key: without_defaults(value, mine.get(key), key)
             for key, value in live.items()

@@ -73,7 +73,7 @@ def names(fields: Fields | None) -> set[str]:
 
 def is_one_field(value: Any, shape: Fields | None) -> bool:
     """Whether a live map is one field to server-side apply: somebody owns it, and nobody a part of it."""
-    return isinstance(value, Mapping) and bool(value) and shape is not None and not shape
+    return isinstance(value, dict) and bool(value) and shape is not None and not shape
 
 
 def set_values(fields: Fields | None) -> list[Any]:
@@ -98,7 +98,7 @@ def items(fields: Fields | None) -> dict[str, Fields]:
 
 def key_of(item: Any, keys: tuple[str, ...], above: str) -> str:
     """The key of a list's item in one spelling; for a key field left out, the schema's default counts."""
-    fields = item if isinstance(item, Mapping) else {}
+    fields = item if isinstance(item, dict) else {}
     found = {name: fields.get(name, DEFAULTS.get((above, name))) for name in keys}
     return json.dumps({name: value for name, value in found.items() if value is not None}, sort_keys=True)
 

@@ -136,7 +136,7 @@ def _named(content: Mapping[str, Any], item: Mapping[str, Any]) -> Object:
 
 
 def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
@@ -148,7 +148,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _holds(wanted: Any, live: Any, shape: Fields | None, above: str) -> bool:
     """Whether *live* has every value that *wanted* names."""
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+    if isinstance(wanted, dict) and isinstance(live, dict):
         if is_one_field(live, shape):
             return _same(wanted, live, above)
         return all(key in live and _holds(value, live[key], below(shape, key), key) for key, value in wanted.items())
@@ -173,7 +173,7 @@ def _items_hold(wanted: list[Any], live: list[Any], shape: Fields | None, above:
 
 def _same(wanted: Any, live: Any, above: str) -> bool:
     """Whether two values are equal through and through, schema defaults in *live* aside."""
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+    if isinstance(wanted, dict) and isinstance(live, dict):
         extra = (is_default(above, key, value) for key, value in live.items() if key not in wanted)
         return all(extra) and all(key in live and _same(value, live[key], key) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(live, list):
@@ -183,7 +183,7 @@ def _same(wanted: Any, live: Any, above: str) -> bool:
 
 def _with_defaults_of(live: Any, wanted: Any, shape: Fields | None, above: str) -> Any:
     """*wanted*, each field that is one to server-side apply taken from *live* where they are the same."""
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping) and not is_one_field(live, shape):
+    if isinstance(wanted, dict) and isinstance(live, dict) and not is_one_field(live, shape):
         return {
             key: _with_defaults_of(live[key], value, below(shape, key), key) if key in live else value
             for key, value in wanted.items()
@@ -200,7 +200,7 @@ def _owned(wanted: Any, mine: Fields | None, shape: Fields | None, above: str) -
     """Whether the entry *mine* owns exactly the fields that *wanted* names, *wanted* being what is live."""
     if mine is None:
         return False
-    if isinstance(wanted, Mapping) and wanted and not is_one_field(wanted, shape):
+    if isinstance(wanted, dict) and wanted and not is_one_field(wanted, shape):
         return managed_fields.names(mine) == set(wanted) and all(
             _owned(value, below(mine, key), below(shape, key), key) for key, value in wanted.items()
         )
@@ -238,8 +238,8 @@ def _differ(wanted: Mapping[str, Any], before: Mapping[str, Any], after: Mapping
 
 def _part(live: Any, wanted: Any, owned: Fields | None, shape: Fields | None, above: str) -> Any:
     """The part of *live* that *wanted* names or *owned* owns, less defaults."""
-    if isinstance(live, Mapping) and not is_one_field(live, shape):
-        named = wanted if isinstance(wanted, Mapping) else {}
+    if isinstance(live, dict) and not is_one_field(live, shape):
+        named = wanted if isinstance(wanted, dict) else {}
         spoken_of = {*named, *managed_fields.names(owned)}
         return {
             key: _part(value, named.get(key), below(owned, key), below(shape, key), key)
@@ -273,22 +273,22 @@ def _items_part(live: list[Any], wanted: list[Any], owned: Fields | None, shape:
 
 def _without_dropped(live: Any, wanted: Any, mine: Fields | None, theirs: Fields | None) -> Any:
     """*live* less the fields that only we own and *wanted* no longer names."""
-    if not isinstance(live, Mapping) or not mine:
+    if not isinstance(live, dict) or not mine:
         return live
-    named = wanted if isinstance(wanted, Mapping) else {}
+    named = wanted if isinstance(wanted, dict) else {}
     kept: Object = {}
     for key, value in live.items():
         ours, others = below(mine, key), below(theirs, key)
         rest = _without_dropped(value, named.get(key), ours, others)
         dropped = ours is not None and others is None and key not in named
-        if dropped and (not ours or not isinstance(value, Mapping) or not rest):
+        if dropped and (not ours or not isinstance(value, dict) or not rest):
             continue
         kept[key] = rest
     return kept
 
 
 def _overlaid(live: Any, wanted: Any, shape: Fields | None) -> Any:
-    if not isinstance(wanted, Mapping) or not isinstance(live, Mapping) or is_one_field(live, shape):
+    if not isinstance(wanted, dict) or not isinstance(live, dict) or is_one_field(live, shape):
         return wanted
     over = {key: _overlaid(live[key], value, below(shape, key)) for key, value in wanted.items() if key in live}
     return {**live, **wanted, **over}

@@ -220,7 +220,8 @@ def rehearse(client: Client, changes: Sequence[Change], settings: Settings, *, e
     todo = [change for change in changes if change.writes and not change.error]
     if not every:
         todo = _one_of_each_body(change for change in todo if change.wanted.body is not None)
-    answers = pool.each(lambda change: _send(client, change, settings, dry_run=True), todo, settings.workers)
+    batch = _Batch(client, settings, dry_run=True)
+    answers = pool.each(batch.send, todo, settings.workers)
     for change, answer in zip(todo, answers, strict=True):
         if answer.error is None:
             _settle(change, answer.value)
@@ -239,10 +240,14 @@ def _one_of_each_body(changes: Iterable[Change]) -> list[Change]:
 # -- carrying out -----------------------------------------------------------------------------------------------
 
 
-def carry_out(client: Client, changes: Sequence[Change], settings: Settings) -> None:
-    """Write what has to be written, a bounded number at a time; one failure does not hide the others."""
+def carry_out(client: Client, changes: Sequence[Change], settings: Settings, *, lag: float = 0.0) -> None:
+    """Write what has to be written, a bounded number at a time; one failure does not hide the others.
+
+    lag: seconds to go on trying where a webhook refuses, because its view of what was written before may be old.
+    """
     todo = [change for change in changes if change.writes and not change.error]
-    answers = pool.each(lambda change: _send(client, change, settings, dry_run=False), todo, settings.workers)
+    batch = _Batch(client, settings, dry_run=False, lag=lag)
+    answers = pool.each(batch.send, todo, settings.workers)
     for change, answer in zip(todo, answers, strict=True):
         change.error = answer.error
         if answer.error is None:
@@ -262,8 +267,35 @@ def ensure(
     return changes
 
 
-def _send(client: Client, change: Change, settings: Settings, *, dry_run: bool) -> Object | None:
-    return patiently(lambda: _send_once(client, change, settings, dry_run), settings.webhook_timeout)
+_WAITED_OUT = (errors.WebhookUnavailable, errors.Denied)
+
+
+class _Batch:
+    """Requests sent together: they share one deadline for webhooks, and stop at a cluster that cannot be reached.
+
+    Otherwise a thousand objects would wait a thousand times.
+    """
+
+    def __init__(self, client: Client, settings: Settings, *, dry_run: bool, lag: float = 0.0) -> None:
+        self.client = client
+        self.settings = settings
+        self.dry_run = dry_run
+        self.waited_out = _WAITED_OUT if lag else errors.WebhookUnavailable
+        self.deadline = time.monotonic() + max(settings.webhook_timeout, lag)
+        self.stopped: errors.ClusterError | None = None
+
+    def send(self, change: Change) -> Object | None:
+        if self.stopped:
+            raise type(self.stopped)(f"{change.wanted.describe()} was not tried: {self.stopped}")
+        try:
+            return patiently(
+                lambda: _send_once(self.client, change, self.settings, self.dry_run),
+                self.deadline - time.monotonic(),
+                while_=self.waited_out,
+            )
+        except (errors.Unreachable, errors.Unauthorized) as error:
+            self.stopped = error
+            raise
 
 
 def _send_once(client: Client, change: Change, settings: Settings, dry_run: bool) -> Object | None:

@@ -216,6 +216,28 @@ def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         reconcile.patiently(never, 5)
 
 
+def test_many_objects_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(reconcile.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    recorder = Recorder()
+    names = [f"x{number}" for number in range(50)]
+    for name in names:
+        recorder.refusals["apply", name] = [errors.WebhookUnavailable("not yet")] * 1000
+    changes = ensure(recorder, *(want(name, {"n": 1}) for name in names), webhook_timeout=30, workers=1)
+    assert all(isinstance(change.error, errors.WebhookUnavailable) for change in changes)
+    assert now[0] <= 31
+
+
+def test_a_cluster_that_is_gone_is_not_asked_again() -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "b"] = [errors.Unreachable("Cannot reach the Kubernetes API.")]
+    changes = ensure(recorder, *(want(name, {"n": 1}) for name in "abcd"), workers=1)
+    assert [change.changed for change in changes] == [True, False, False, False]
+    assert str(changes[3].error) == "Thing d in namespace a was not tried: Cannot reach the Kubernetes API."
+    assert len(recorder.made("apply")) == 2
+
+
 def test_no_patience_means_one_try() -> None:
     tries: list[int] = []
 
