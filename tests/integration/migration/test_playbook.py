@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[3]
 OLD = """\
 # The iris model.
 apiVersion: serving.kserve.io/v1beta1
@@ -43,11 +44,12 @@ spec:
 
 
 def migrate(*options: str, kubeconfig: str | None = None, **variables: Any) -> subprocess.CompletedProcess[str]:
+    collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "KUBECONFIG"))}
     place = {"K8S_AUTH_KUBECONFIG": kubeconfig} if kubeconfig else {"KUBECONFIG": os.devnull}
     playbook = str(Path(sys.executable).parent / "ansible-playbook")
     command = [playbook, "modelserving.kserve.migrate", "-e", json.dumps(variables), *options]
-    return subprocess.run(command, env={**kept, **place}, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env={**collections, **kept, **place}, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
+ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 
@@ -47,6 +48,7 @@ def service(name: str, **model: Any) -> dict[str, Any]:
 
 def explain(kubeconfig: str | None, **variables: Any) -> list[str]:
     """Run the playbook; return what it prints."""
+    collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "KUBECONFIG"))}
     place = {"K8S_AUTH_KUBECONFIG": kubeconfig} if kubeconfig else {"KUBECONFIG": os.devnull}
     command = [
@@ -55,7 +57,7 @@ def explain(kubeconfig: str | None, **variables: Any) -> list[str]:
         "-e",
         json.dumps(variables),
     ]
-    done = subprocess.run(command, env={**kept, **place}, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env={**collections, **kept, **place}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=0" in done.stdout
     return done.stdout.splitlines()
