@@ -25,6 +25,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import (
     ClusterError,
+    WebhookUnavailable,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import (
@@ -80,6 +81,8 @@ class Lab:
         models.write(self.models)
         for obj in (manifests.namespace(SHARED), *manifests.store(SHARED)):
             self.apply(obj)
+        if not exclusive.until(lambda: exclusive.reachable(self.client), 180):
+            raise SystemExit("KServe's webhooks do not answer on the lab's cluster: make it anew")
         if not (self.models / "iris" / "model.joblib").is_file():
             self._train()
         shutil.copy(self.models / "iris" / "model.joblib", self.models / "ml-othername" / "model.joblib")
@@ -117,7 +120,15 @@ class Lab:
         self.client.delete(resources.POD, "train-iris", SHARED)
 
     def apply(self, obj: dict[str, Any]) -> None:
-        self.client.apply(_KINDS[obj["kind"]], obj, manager=MANAGER, force=True)
+        end = time.monotonic() + 90
+        while True:
+            try:
+                self.client.apply(_KINDS[obj["kind"]], obj, manager=MANAGER, force=True)
+                return
+            except WebhookUnavailable:  # a busy machine: the controller is not ready for a moment
+                if time.monotonic() > end:
+                    raise
+                time.sleep(3)
 
     def namespace(self, case: Case) -> str:
         return f"lab-own-{case.name}" if case.own else SHARED

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import collect, diagnose
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
@@ -44,9 +45,9 @@ def _controller(client: Client, change: dict[str, Any], back: dict[str, Any]) ->
 @contextmanager
 def scaled_away(client: Client) -> Iterator[None]:
     with _controller(client, {"spec": {"replicas": 0}}, {"spec": {"replicas": 1}}):
-        _until(lambda: not _controller_pods(client))
+        until(lambda: not _controller_pods(client))
         yield
-    _until(lambda: _available(client))
+    until(lambda: _available(client))
 
 
 @contextmanager
@@ -62,9 +63,9 @@ def crashing(client: Client) -> Iterator[None]:
     recreate = {"type": "Recreate", "rollingUpdate": None}
     change = with_args([*args, "--leader-elektion"], recreate)
     with _controller(client, change, with_args(args, recreate)):
-        _until(lambda: any(_restarts(pod) >= 2 for pod in _controller_pods(client)), 120)
+        until(lambda: any(_restarts(pod) >= 2 for pod in _controller_pods(client)), 120)
         yield
-    _until(lambda: _available(client), 120)
+    until(lambda: _available(client), 120)
 
 
 @contextmanager
@@ -126,7 +127,8 @@ class Trial:
     broken: Callable[[Client], Any]
 
     def run(self, client: Client, _images: Images, folder: Path | None) -> score.Verdict:
-        _until(lambda: not client.list(SERVICE, "lab"), 120)
+        until(lambda: not client.list(SERVICE, "lab"), 120)
+        until(lambda: reachable(client), 120)
         with self.broken(client):
             snapshot = collect.collect(client, namespaces=["lab", CONTROL])
             result = diagnose.diagnose(snapshot)
@@ -148,6 +150,24 @@ TRIALS = (
 )
 
 
+def reachable(client: Client) -> bool:
+    """Whether writes pass the webhooks again, several times in a row: the nodes' proxy rules follow with a delay."""
+    runtime = Resource(*kinds.SERVING_RUNTIME)
+    container = {"name": "kserve-container", "image": "localhost/none:1"}
+    body = {
+        "apiVersion": runtime.api_version,
+        "kind": runtime.kind,
+        "metadata": {"name": "reachable", "namespace": "lab"},
+        "spec": {"containers": [container]},
+    }
+    try:
+        for _try in range(5):
+            client.create(runtime, body, "lab", dry_run=True)
+    except ClusterError:
+        return False
+    return True
+
+
 def wanted(names: list[str]) -> list[Trial]:
     return [trial for trial in TRIALS if not names or any(trial.case.name.startswith(name) for name in names)]
 
@@ -165,7 +185,9 @@ def _available(client: Client) -> bool:
     return bool((deployment.get("status") or {}).get("availableReplicas"))
 
 
-def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until something holds; whether it did in time."""
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(2)
+    return held

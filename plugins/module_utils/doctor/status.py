@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import bundle, collect, diagnose
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import ERROR, SEVERITIES, WARNING
@@ -114,7 +113,7 @@ def task_of(params: Mapping[str, Any]) -> Task:
     )
 
 
-def run(connect: Callable[[], Client], task: Task, outcome: Outcome) -> None:
+def run(connect: Callable[[], Any], task: Task, outcome: Outcome) -> None:
     """Fill *outcome*; raises ClusterError for an unreachable API, InputError for a file that is no snapshot."""
     if task.snapshot is not None:
         data = _load(task.snapshot)
@@ -129,7 +128,7 @@ def run(connect: Callable[[], Client], task: Task, outcome: Outcome) -> None:
         outcome.failure = failure(outcome.result, task)
 
 
-def _look(client: Client, task: Task) -> dict[str, Any]:
+def _look(client: Any, task: Task) -> dict[str, Any]:
     return collect.collect(
         client,
         namespaces=task.namespaces,
@@ -182,7 +181,7 @@ def failure(result: Mapping[str, Any], task: Task) -> str | None:
 # -- waiting ----------------------------------------------------------------------------------------------------------
 
 
-def _wait(client: Client, task: Task, outcome: Outcome) -> dict[str, Any]:
+def _wait(client: Any, task: Task, outcome: Outcome) -> dict[str, Any]:
     """Look until every service is as wanted, one shows twice what cannot heal, or the time is over."""
     end = time.monotonic() + task.wait_timeout
     seen: dict[tuple[str, str], int] = {}
