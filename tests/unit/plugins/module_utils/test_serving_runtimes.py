@@ -9,11 +9,11 @@ All else is shown on the real one: tests/integration/serving_runtime.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries, serving_runtimes
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Wanted
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -72,6 +72,34 @@ def test_where(params: dict[str, Any], words: str) -> None:
         task({"preset": "triton"}, **params)
 
 
+class Installing:
+    """A cluster that serves KServe's API from the third question on."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def list(self, _resource: Any, _namespace: str | None = None) -> list[Any]:
+        self.asked += 1
+        if self.asked < 3:
+            raise errors.ApiMissing("the cluster does not serve this kind")
+        return []
+
+
+def test_the_crds_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile.time, "sleep", lambda _seconds: None)
+    cluster, outcome = Installing(), serving_runtimes.Outcome()
+    waiting = task({"name": "x"}, namespace="a", state="absent", crd_timeout=60)
+    serving_runtimes.run(lambda: cast(Client, cluster), waiting, outcome)
+    assert [change.action for change in outcome.changes] == ["absent"] and cluster.asked == 3
+
+
+def test_without_a_timeout_missing_crds_are_an_error_at_once() -> None:
+    cluster, outcome = Installing(), serving_runtimes.Outcome()
+    with pytest.raises(errors.ApiMissing):
+        serving_runtimes.run(lambda: cast(Client, cluster), task({"name": "x"}, namespace="a", state="absent"), outcome)
+    assert cluster.asked == 1
+
+
 def live(**env: str) -> dict[str, Any]:
     variables = [{"name": name, "value": value} for name, value in env.items()]
     return {
@@ -98,7 +126,9 @@ def test_secrets_in_variables_are_not_shown() -> None:
 
 
 def test_a_result_shows_the_object_without_its_bookkeeping() -> None:
-    (result,) = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(LEVEL="x"), "create")]).plain()["results"]
+    (result,) = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(LEVEL="x"), "create")]).plain()[
+        "results"
+    ]
     assert "status" not in result["object"] and "managedFields" not in result["object"]["metadata"]
     assert result["diff"]["before"] == {} and result["changed"] is True
 
