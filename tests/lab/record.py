@@ -39,6 +39,8 @@ def part(case: Case, namespace: str, snapshot: dict[str, Any]) -> dict[str, Any]
         kept = [_lean(item) for item in items if _belongs(case, namespace, key, item)]
         objects[key] = _distinct(kept) if key == "events" else kept
     data["objects"] = objects
+    if not case.exclusive:  # what stands around the controller is left out
+        data["control_namespace"] = None
     data["logs"] = [
         _short(log)
         for log in data["logs"]

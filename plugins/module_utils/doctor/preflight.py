@@ -172,7 +172,7 @@ def _about(runtime: Mapping[str, Any], problem: Problem) -> Finding:
     name = next((found for pattern, found in _PROBLEM_CODES if re.search(pattern, text)), "KS118")
     meaning = code(name)
     ref = ref_of(dict(runtime))
-    sentence, _, remedy = text.partition("; ")
+    sentence, _separator, remedy = text.partition("; ")
     return Finding(
         name,
         problem.severity,

@@ -348,7 +348,7 @@ def _unknown_crash(
         "KS134" if early else code,
         f"{cause.rstrip('.')}.",
         evidence,
-        f"kubectl -n {case.namespace} logs {snap.name_of(pod)} -c {item.name} --previous shows more.",
+        "Look again in a minute." if early else None,
         severity=INFO if early else None,
         command=f"kubectl -n {case.namespace} logs {snap.name_of(pod)} -c {item.name} --previous",
         key=item.name,
