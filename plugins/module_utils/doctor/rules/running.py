@@ -17,10 +17,12 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.finding
     Evidence,
     Finding,
     Ref,
+    ref_of,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import ports
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Workload
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import CODES
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
     condensed,
     in_event,
@@ -258,8 +260,6 @@ def _port_holders(pod: dict[str, Any]) -> str:
 
 
 def _general_remedy(code: str) -> str:
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import CODES
-
     return CODES[code].remedy if code in CODES else "Correct what the log names"
 
 
@@ -291,8 +291,6 @@ def _argument_origin(case: Case, item: podstate.Container, quote: str) -> tuple[
 
 
 def _runtime_origin(case: Case, field: str) -> tuple[Ref, str]:
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import ref_of
-
     containers = ((case.runtime or {}).get("spec") or {}).get("containers") or []
     index = next((i for i, entry in enumerate(containers) if entry is case.runtime_container), 0)
     return ref_of(case.runtime or {}), f"spec.containers[{index}].{field}"

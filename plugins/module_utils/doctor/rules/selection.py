@@ -20,9 +20,12 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.finding
     Evidence,
     Finding,
     Ref,
+    Remedy,
     ref_of,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import code
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.control_plane import not_applied
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import by_rule, in_field
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, gotemplate, selection
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER
@@ -394,8 +397,6 @@ def tied(case: Case) -> Finding | None:
 
 def frozen(case: Case) -> Finding | None:
     """Annotation disable-auto-update on a service whose Deployment differs from what it says."""
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.control_plane import not_applied
-
     if not case.frozen or not case.is_ready:
         return None
     differences = not_applied(case)
@@ -414,8 +415,6 @@ def frozen(case: Case) -> Finding | None:
 
 def hidden_runtimes(view: snap.View, used: set[tuple[str, str]]) -> Iterator[Finding]:
     """Row 13: a namespaced runtime that hides a cluster runtime for a service that names it."""
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import Remedy
-    from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import code
 
     for runtime in view.all(snap.SERVINGRUNTIMES):
         name = snap.name_of(runtime)
