@@ -15,6 +15,8 @@ KSERVE_VERSION ?= v0.20.0
 KEEP ?= 1
 
 export CLUSTER WORKERS KSERVE_VERSION KEEP
+# what that cluster says of itself
+export MODELSERVING_CLUSTER := $(BUILD)/cluster$(if $(filter-out modelserving,$(CLUSTER)),-$(CLUSTER)).json
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(ROOT)/tests/ansible.cfg
 # The tools install and cache things under their home: not under the user's.

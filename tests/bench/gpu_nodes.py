@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
 
-from tests.bench.ratios import BUILD, Report, call, median_times, play
+from tests.bench.ratios import FACTS, Report, call, median_times, play
 from tests.bench.serving_runtimes import kubectl
 from tests.integration.gpu.support import fake_node, kwok_running, settled
 
@@ -86,7 +85,7 @@ class Scene:
 
 def run(report: Report) -> None:
     """Measure every size."""
-    facts = json.loads(Path(os.environ.get("MODELSERVING_CLUSTER", BUILD / "cluster.json")).read_text())
+    facts = json.loads(FACTS.read_text())
     client = Client(config.load({"kubeconfig": facts["kubeconfig"]}), timeout=120)
     with tempfile.TemporaryDirectory() as folder, kwok_running(facts["kubeconfig"], Path(folder)):
         for size in report.sizes:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
+FACTS = Path(os.environ.get("MODELSERVING_CLUSTER", BUILD / "cluster.json"))
 
 
 @dataclass

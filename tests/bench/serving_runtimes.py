@@ -21,7 +21,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils import runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, pool, resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
 
-from tests.bench.ratios import BUILD, ROOT, Report, call, median_times, play
+from tests.bench.ratios import FACTS, ROOT, Report, call, median_times, play
 
 PER_NAMESPACE = 10
 LOOP_UP_TO = 100  # beyond, a loop takes a quarter of an hour and shows nothing new
@@ -66,7 +66,8 @@ class Scene:
         for file, item in zip(files, objects, strict=True):
             self._file(file, yaml.safe_dump(item))
         self._file("given.json", json.dumps(given))
-        ours = {name: f"{{{{ {name} }}}}" for name in given}
+        # kubectl shows a line per object too
+        ours = {**{name: f"{{{{ {name} }}}}" for name in given}, "return_objects": "changed"}
         manifest = str(self.folder / "objects.yml")
         self._playbook(EMPTY, [], [])
         self._playbook(OURS, ["given.json"], [{"modelserving.kserve.serving_runtime": ours}])
@@ -121,7 +122,7 @@ class Scene:
 
 def kubectl() -> str:
     """The cluster's own kubectl, else the one on the PATH."""
-    recorded = json.loads((BUILD / "cluster.json").read_text()).get("kubectl")
+    recorded = json.loads(FACTS.read_text()).get("kubectl")
     if recorded and Path(recorded).is_file():
         return str(recorded)
     built = subprocess.run(
@@ -133,7 +134,7 @@ def kubectl() -> str:
 
 def run(report: Report) -> None:
     """Measure every size."""
-    kubeconfig = json.loads((BUILD / "cluster.json").read_text())["kubeconfig"]
+    kubeconfig = json.loads(FACTS.read_text())["kubeconfig"]
     client = Client(config.load({"kubeconfig": kubeconfig}), timeout=120)
     for size in report.sizes:
         _at(report, size, client, kubeconfig)

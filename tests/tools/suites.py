@@ -51,8 +51,7 @@ class Cluster:
 
     @property
     def facts(self) -> Path:
-        default = self.name == DEFAULT_CLUSTER
-        return BUILD / ("cluster.json" if default else f"cluster-{self.name}.json")
+        return BUILD / ("cluster.json" if self.name == "modelserving" else f"cluster-{self.name}.json")
 
     def command(self, verb: str) -> subprocess.Popen[bytes]:
         options = {"CLUSTER": self.name, "WORKERS": str(self.workers), "KSERVE_VERSION": self.kserve_version}
@@ -89,11 +88,10 @@ def _others(*topics: str) -> tuple[str, ...]:
     return _pytest("tests/integration", *(f"--ignore=tests/integration/{topic}" for topic in topics))
 
 
-DEFAULT_CLUSTER = os.environ.get("CLUSTER", "modelserving")
 KEEP = os.environ.get("KEEP", "1") == "1"
 
 CLUSTERS = {
-    "main": Cluster(DEFAULT_CLUSTER, keep=KEEP),
+    "main": Cluster(os.environ.get("CLUSTER", "modelserving"), keep=KEEP),
     "nodes": Cluster("modelserving-nodes", workers=1),
     "baseline": Cluster("modelserving-baseline", kserve_version="v0.15.2"),
 }

@@ -18,12 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import documents
 import pytest
 import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
-
-import documents
 
 ROOT = documents.ROOT
 # What a block may leave to its reader.
@@ -87,7 +86,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(client: Client, kubeconfig: str, folder: Path) -> Iterator[Any]:
+def run(client: Client, cluster: dict[str, Any], kubeconfig: str, folder: Path) -> Iterator[Any]:
     """Run a command where the namespace `models` has the demo's runtimes and models."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_INVENTORY", "K8S_AUTH_"))
@@ -107,9 +106,8 @@ def run(client: Client, kubeconfig: str, folder: Path) -> Iterator[Any]:
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}"
         return done.stdout
 
-    subprocess.run(
-        [sys.executable, "tests/demo/models.py", "build/cluster.json", "build/demo.json"], cwd=ROOT, check=True
-    )
+    (facts := folder / "cluster.json").write_text(json.dumps(cluster))
+    subprocess.run([sys.executable, "tests/demo/models.py", str(facts), "build/demo.json"], cwd=ROOT, check=True)
     demo = ["ansible-playbook", "-i", "tests/demo/inventory", "tests/demo/demo.yml", "-e", "demo_namespace=models"]
     execute(*demo, cwd=ROOT)
     yield execute
