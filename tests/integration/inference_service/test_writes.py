@@ -16,9 +16,15 @@ from tests.integration.inference_service.conftest import Object, Run, iris
 
 def said(item: Object) -> Object:
     """What a result says before and after, but for what only the server can know."""
-    kept = {key: item[key] for key in ("name", "namespace", "action", "changed", "adopted", "diff", "error")}
-    wanted = item["object"] or {}
-    return {**kept, "spec": wanted.get("spec"), "labels": (wanted.get("metadata") or {}).get("labels")}
+    kept = {key: item[key] for key in ("name", "namespace", "action", "changed", "adopted", "error")}
+    diff = {side: asked_for(part) for side, part in item["diff"].items()}
+    return {**kept, "diff": diff, "object": asked_for(item["object"] or {})}
+
+
+def asked_for(item: Object) -> Object:
+    """An object less what KServe and the API server write into its metadata meanwhile."""
+    metadata = item.get("metadata") or {}
+    return {"spec": item.get("spec"), **{key: metadata.get(key) for key in ("name", "labels", "annotations")}}
 
 
 def step(run: Run, given: Object, action: str) -> None:
