@@ -174,7 +174,7 @@ def companion(code: str, reading: Reading, quote: str) -> str:
     pattern = COMPANIONS.get(code)
     if pattern is None:
         return ""
-    for text in [*reading.errors, *reading.decisive]:
+    for text in reading.decisive:
         found = pattern.search(text)
         if found and found["detail"] not in quote:
             return found["detail"].strip()

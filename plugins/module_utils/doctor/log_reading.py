@@ -127,7 +127,8 @@ def read(text: str) -> Reading:
     reading = Reading()
     reading.raised = _tracebacks(lines)
     reading.rows = _model_table(lines)
-    reading.errors = _error_lines(_without_help(lines))
+    told = tuple(item.text for item in reading.raised)
+    reading.errors = [line for line in _error_lines(_without_help(lines)) if not _begins(told, line)]
     reading.usage = _usage(lines)
     reading.last = [line.strip() for line in lines if line.strip() and not HARMLESS.search(line)][-8:]
     return reading
@@ -152,6 +153,11 @@ def excerpt(text: str, limit: int) -> str:
         return text[-limit:]
     first = next((place for place in places if place > places[-1] - room // 2), places[-1])
     return f"{text[first : first + room]}\n{end}"
+
+
+def _begins(texts: tuple[str, ...], line: str) -> bool:
+    """Whether a line is the beginning of an exception that was read in full."""
+    return any(text.startswith(line) for text in texts)
 
 
 def _tracebacks(lines: list[str]) -> list[Raised]:
