@@ -63,9 +63,11 @@ class Outcome:
     """The module's result as it grows: what is known is returned, failure or not.
 
     with_diff: whether the results tell what differs; twice a thousand objects take a playbook seconds to digest.
+    objects: which results show their object: all, changed or none.
     """
 
     with_diff: bool = False
+    objects: str = "all"
     changes: list[Change] = field(default_factory=list)
     affected: Object = field(default_factory=lambda: {"moves": [], "restarts": []})
     errors: list[str] = field(default_factory=list)
@@ -91,11 +93,14 @@ class Outcome:
             "changed": change.changed and not stopped,
             "adopted": change.adopted and not stopped,
             "confirmed": change.confirmed,
-            "object": shown.shown(change.after),
+            "object": shown.shown(change.after) if self._shows(change) else None,
             "diff": shown.redacted(change.diff()) if change.writes and self.with_diff else {},
             "error": str(change.error) if change.error else None,
             "warnings": self.notes.get(index, []),
         }
+
+    def _shows(self, change: Change) -> bool:
+        return self.objects == "all" or (self.objects == "changed" and change.writes)
 
     def diff(self) -> list[Object]:
         """What --diff prints: each object that changes, in order."""

@@ -133,6 +133,15 @@ def test_a_result_shows_the_object_without_its_bookkeeping() -> None:
     assert result["diff"]["before"] == {} and result["changed"] is True
 
 
+@pytest.mark.parametrize(
+    ("objects", "kept"), [("all", [True, True]), ("changed", [True, False]), ("none", [False] * 2)]
+)
+def test_which_objects_are_returned(objects: str, kept: list[bool]) -> None:
+    changes = [changed(None, live(), "create"), changed(live(), live(), "unchanged")]
+    results = serving_runtimes.Outcome(objects=objects, changes=changes).plain()["results"]
+    assert [result["object"] is not None for result in results] == kept
+
+
 def test_a_failed_object_fails_the_task_and_leaves_the_others_results() -> None:
     good, bad = changed(None, live(), "create"), changed(None, live(), "create")
     bad.error = errors.Conflict("x is taken")
