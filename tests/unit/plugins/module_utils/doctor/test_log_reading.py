@@ -179,7 +179,9 @@ def test_settings_that_cannot_be_read_come_before_what_the_server_does_without_t
 
 
 def test_a_complaint_after_the_usage_text_is_found() -> None:
-    help_text = "Usage: tritonserver [options]\n  --exit-on-error <boolean>\n\tExit the server if an error occurs during\n"
+    help_text = (
+        "Usage: tritonserver [options]\n  --exit-on-error <boolean>\n\tExit the server if an error occurs during\n"
+    )
     complaint = "The server cannot listen to HTTP requests and GRPC requests at the same address and port 0.0.0.0:8080"
     reading = log_reading.read(f"{help_text}\n{complaint}\n")
     assert reading.best == complaint
