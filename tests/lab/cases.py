@@ -812,7 +812,11 @@ def _(ns: str, images: Images) -> list[Object]:
        "waiting:ImagePullBackOff,ErrImagePull", seconds=30)  # fmt: skip
 def _(ns: str, images: Images) -> list[Object]:
     made = _run(ns, images, "more-transformer", SERVE + "serve(8080)")
-    container = {"name": "kserve-container", "image": "registry.transformer.invalid/tokenise:3"}
+    container = {
+        "name": "kserve-container",
+        "image": "registry.transformer.invalid/tokenise:3",
+        "resources": m.SMALL,
+    }
     made[1]["spec"]["transformer"] = {"minReplicas": 1, "containers": [container]}
     return made
 

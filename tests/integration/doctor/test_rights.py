@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,16 +73,46 @@ def service(namespace: str, name: str) -> dict[str, Any]:
             "namespace": namespace,
             "annotations": {"serving.kserve.io/autoscalerClass": "none"},
         },
-        "spec": {"predictor": {"minReplicas": 1, "model": {"modelFormat": {"name": "rights"}, "runtime": name}}},
+        "spec": {"predictor": {"minReplicas": 1, "model": _model(name)}},
     }
+
+
+def _model(runtime: str) -> dict[str, Any]:
+    # Without a storage URI KServe adds its model agent, whose image is not here.
+    return {"modelFormat": {"name": "rights"}, "runtime": runtime, "storageUri": "pvc://store"}
+
+
+def store(namespace: str) -> list[tuple[Resource, dict[str, Any]]]:
+    """A volume on the node and a claim that is bound to it."""
+    shared = {"storageClassName": "", "accessModes": ["ReadOnlyMany"]}
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{namespace}-store"},
+        "spec": {
+            **shared,
+            "capacity": {"storage": "1Mi"},
+            "hostPath": {"path": "/models"},
+            "claimRef": {"namespace": namespace, "name": "store"},
+        },
+    }
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "store", "namespace": namespace},
+        "spec": {**shared, "volumeName": f"{namespace}-store", "resources": {"requests": {"storage": "1Mi"}}},
+    }
+    return [(resources.PERSISTENTVOLUME, volume), (resources.PERSISTENTVOLUMECLAIM, claim)]
 
 
 @pytest.fixture(scope="module")
 def models(
     client: Client, cluster: dict[str, Any], make_namespace: Callable[..., str], eventually: Callable[..., Any]
-) -> str:
+) -> Iterator[str]:
     """A namespace with one server that answers and knows no model, and one that crashes."""
     namespace = make_namespace("rights")
+    for kind, obj in store(namespace):
+        client.create(kind, obj, namespace if kind.namespaced else None)
     image = cluster["images"]["mlserver"]
     for name, code in (("answers", ANSWERS), ("crashes", "raise SystemError('ledger is locked')")):
         client.create(RUNTIME, runtime(namespace, name, image, code), namespace)
@@ -98,7 +128,8 @@ def models(
         return bool(ready and states.get("crashes", {}).get("restartCount", 0) >= 1)
 
     eventually(settled, timeout=600, every=2)
-    return namespace
+    yield namespace
+    client.delete(resources.PERSISTENTVOLUME, f"{namespace}-store")
 
 
 @pytest.fixture

@@ -216,6 +216,8 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Case], Refusal]]
         (r"error looking up service account [^/]+/(?P<name>[^:]+):", _service_account),
         (r"serviceaccount[s]? \"(?P<name>[^\"]+)\" not found", _service_account),
         (r"no PriorityClass with name (?P<name>\S+) was found", _priority_class),
+        (r"can't read storage secret (?P<secret>\S+):.*|specified storage key \S+ not found in storage secret "
+         r"(?P<other>\S+)", _storage_secret),
         (r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' with binding '[^']*' denied request: (?P<what>.*)",
          _policy_denied),
         (r"admission webhook \"(?P<webhook>[^\"]+)\" denied the request: (?P<what>.*)", _denied),
@@ -225,8 +227,6 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Case], Refusal]]
         (r"because it is being terminated|is being terminated", _namespace_ending),
         (r"StorageURI not supported: (?P<what>.*)", _storage_scheme),
         (r"storageUri, must be one of: (?P<what>.*)", _storage_scheme),
-        (r"can't read storage secret (?P<secret>\S+):.*|specified storage key \S+ not found in storage secret "
-         r"(?P<other>\S+)", _storage_secret),
     )
 )  # fmt: skip
 
