@@ -71,7 +71,7 @@ def play(kubeconfig: str, tmp_path: Path) -> Callable[..., tuple[int, str]]:
         assert done.returncode == 0, done.stdout + done.stderr
         found = re.search(r"changed=(\d+)", done.stdout)
         assert found, done.stdout
-        return int(found[1]), done.stdout
+        return int(found[1]), done.stdout + done.stderr
 
     return run
 
