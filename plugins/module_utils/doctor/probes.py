@@ -293,7 +293,8 @@ def _told(results: list[dict[str, Any]], data: dict[str, Any]) -> Iterator[dict[
 def _dry_runs(client: Client, view: snap.View, data: dict[str, Any]) -> list[dict[str, Any]]:
     """Dry-run writes: the only way to know that the webhooks answer before somebody's write fails."""
     namespace = _namespace_for_writes(view, data)
-    if namespace is None or not view.all(snap.MUTATING_WEBHOOKS) and not view.all(snap.VALIDATING_WEBHOOKS):
+    keys = (snap.MUTATING_WEBHOOKS, snap.VALIDATING_WEBHOOKS)
+    if namespace is None or all(view.seen(key) and not view.all(key) for key in keys):
         return []
     results = each(lambda body: _dry_run(client, body, namespace, data), _samples(view), WORKERS)
     return [item.value for item in results if item.value is not None]
