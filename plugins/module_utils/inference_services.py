@@ -503,17 +503,19 @@ class _Run:
             item.findings = [finding for finding in found if _concerns(finding, item)]
 
     def _verify(self) -> None:
-        asked = [item for item in self.items if item.entry.sample and item.outcome and item.outcome.state == READY]
-        replies = pool.each(self._ask, asked, self.task.settings.workers)
-        for item, reply in zip(asked, replies, strict=True):
+        asked = [
+            (item, item.entry.sample, item.outcome.service)
+            for item in self.items
+            if item.entry.sample and item.outcome and item.outcome.state == READY and item.outcome.service
+        ]
+        replies = pool.each(lambda each: self._ask(each[1], each[2]), asked, self.task.settings.workers)
+        for (item, _sample, _live), reply in zip(asked, replies, strict=True):
             if reply.error:
                 raise reply.error
             item.reply = reply.value
 
-    def _ask(self, item: Item) -> inference.Reply:
-        assert item.entry.sample and item.outcome and item.outcome.service
-        live = item.outcome.service
-        return inference.infer(self.client, live, item.entry.sample, self._runtime_of(live))
+    def _ask(self, sample: inference.Sample, live: Mapping[str, Any]) -> inference.Reply:
+        return inference.infer(self.client, live, sample, self._runtime_of(live))
 
     def _runtime_of(self, live: Mapping[str, Any]) -> Mapping[str, Any] | None:
         used = _runtime_in_use(live)

@@ -160,6 +160,7 @@ class Waiter:
         answered = start
         while True:
             pending = [target for target in targets if target.key not in done]
+            trouble = ""
             try:
                 seen = self._look({target.namespace for target in pending})
                 answered = self.clock()

@@ -19,6 +19,9 @@ from ansible_test._internal import python_requirements
 
 HOME = Path(os.environ["MODELSERVING_CHECKOUT"]) / "build" / "sanity-home"
 
+# What the target runs; ruff and mypy look after tests/.
+CONTENT = ("plugins/", "meta/", "playbooks/", "roles/")
+
 BOOTSTRAP = """\
 import re, runpy, sys
 import ensurepip
@@ -43,7 +46,7 @@ def main() -> int:
     """Exit with ansible-test's status."""
     write_bootstraps()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = ["ansible-test", "sanity", "--venv", "--python", python, "--color", "no", *sys.argv[1:]]
+    command = ["ansible-test", "sanity", "--venv", "--python", python, "--color", "no", *(sys.argv[1:] or CONTENT)]
     return subprocess.run(command, env={**os.environ, "HOME": str(HOME)}, check=False).returncode
 
 

@@ -313,10 +313,9 @@ def _send_once(client: Client, change: Change, settings: Settings, dry_run: bool
 def _settle(change: Change, answer: Object | None) -> None:
     """Take over what the server says became of the object."""
     change.confirmed = True
-    if change.wanted.body is None:
+    if change.wanted.body is None or answer is None:
         change.action = DELETE if answer is not None else ABSENT  # gone meanwhile: not our doing
         return
-    assert answer is not None
     change.after = answer
     change.action = ownership.outcome(change.wanted.body, change.before, answer, change.manager)
 

@@ -163,9 +163,8 @@ def _deployment_trouble(deployment: Object) -> t.Iterator[Judgement]:
     failure = _condition(deployment, "ReplicaFailure")
     if failure.get("status") == "True":
         message = str(failure.get("message") or failure.get("reason") or "")
-        remedy, grace = next(
-            (remedy, grace) for pattern, remedy, grace in _CREATION if re.search(pattern, message, re.IGNORECASE)
-        )
+        matching = [row for row in _CREATION if re.search(row[0], message, re.IGNORECASE)]
+        _pattern, remedy, grace = matching[0]
         yield Judgement(FAILED, f"Deployment {name} cannot create pods: {message}", remedy, grace)
     progressing = _condition(deployment, "Progressing")
     if progressing.get("reason") == "ProgressDeadlineExceeded":

@@ -558,11 +558,13 @@ def reconcile_fails(case: Case) -> Finding | None:
     )
 
 
+_NOT_RECONCILED = ("ReconcileFailed", "InvalidGPUAllocation", "InvalidWorkerSpecNotSet")
+
+
 def _reconcile_message(case: Case) -> tuple[str, list[Evidence]]:
     for kind in ("PredictorReady", "TransformerReady", "ExplainerReady"):
         condition = case.condition(kind)
-        if condition.get("status") == "False" and condition.get("reason") in ("ReconcileFailed", "InvalidGPUAllocation",
-                                                                             "InvalidWorkerSpecNotSet"):  # fmt: skip
+        if condition.get("status") == "False" and condition.get("reason") in _NOT_RECONCILED:
             message = str(condition.get("message") or "")
             if not any(noise in message for noise in _NOISE):
                 return message, [in_field(case.service, f"status.conditions[{kind}]", message)]

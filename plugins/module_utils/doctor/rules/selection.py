@@ -73,7 +73,8 @@ def no_runtime(case: Case) -> Finding | None:
         return _not_noticed(case, choice)
     if not case.model.runtimes_seen and choice.failure in ("not_found", "none_found") and not case.failure:
         return None
-    return _named(case, choice) if choice.wish.runtime is not None else _none_found(case, choice)
+    of_kind = _named if choice.wish.runtime is not None else _none_found
+    return of_kind(case, choice, choice.wish)
 
 
 def _evidence(case: Case, choice: selection.Choice) -> list[Evidence]:
@@ -85,9 +86,7 @@ def _evidence(case: Case, choice: selection.Choice) -> list[Evidence]:
     return found
 
 
-def _named(case: Case, choice: selection.Choice) -> Finding:
-    wish = choice.wish
-    assert wish is not None
+def _named(case: Case, choice: selection.Choice, wish: selection.Wish) -> Finding:
     explanation = choice.plain()["explanation"]
     code = _CODE_OF_FAILURE[str(choice.failure)]
     name = str(wish.runtime)
@@ -156,9 +155,7 @@ def _asked(wish: selection.Wish) -> str:
     return f"format {wish.format}{version}{protocol}"
 
 
-def _none_found(case: Case, choice: selection.Choice) -> Finding:
-    wish = choice.wish
-    assert wish is not None
+def _none_found(case: Case, choice: selection.Choice, wish: selection.Wish) -> Finding:
     nearest = sorted(choice.rejected, key=lambda item: -_near(wish, *item))
     code = _CODE_OF_REASON[nearest[0][1]] if nearest and _near(wish, *nearest[0]) > 0 else "KS003"
     cause = f"No runtime takes {_asked(wish)} in namespace {case.namespace}"
