@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +96,11 @@ def operators_part(node: Object) -> dict[str, str]:
     return {key: value for key, value in node["metadata"].get("labels", {}).items() if key.startswith(owners)}
 
 
+def _end_with_parent() -> None:
+    """Run in the child: a test run that is killed outright leaves no kwok behind (prctl's PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 @contextmanager
 def kwok_running(kubeconfig: str, folder: Path) -> Iterator[None]:
     """kwok keeps the fake nodes ready; its log goes to *folder*."""
@@ -116,6 +123,7 @@ def kwok_running(kubeconfig: str, folder: Path) -> Iterator[None]:
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, "HOME": str(folder)},
+            preexec_fn=_end_with_parent,
         )
     try:
         time.sleep(1)
