@@ -114,7 +114,7 @@ def test_a_namespace_that_is_missing_is_one_clear_sentence(installed: Path, tmp_
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_as_an_awx_project(clone: Path, collections: Path, tmp_path: Path, kubeconfig: str) -> None:
+def test_as_an_awx_project(clone: Path, tmp_path: Path, kubeconfig: str) -> None:
     """AWX installs collections/requirements.yml into a folder of its own, then runs the playbook by its path."""
     wanted = yaml.safe_load((clone / "collections" / "requirements.yml").read_text())["collections"]
     assert {entry["name"] for entry in wanted if "name" in entry} >= {"kubernetes.core"}
@@ -125,7 +125,7 @@ def test_as_an_awx_project(clone: Path, collections: Path, tmp_path: Path, kubec
     requirements.write_text(yaml.safe_dump({"collections": [own]}))
     # AWX calls it in the project's folder, which is what `source: .` is relative to.
     install = ["collection", "install", "--offline", "--no-deps", "-r", str(requirements), "-p", str(target)]
-    run([tool("ansible-galaxy"), *install], clone, environment(collections))
+    run([tool("ansible-galaxy"), *install], clone, environment(target))
     private = tmp_path / "private"
     (private / "env").mkdir(parents=True)
     result = ansible_runner.run(
@@ -134,7 +134,11 @@ def test_as_an_awx_project(clone: Path, collections: Path, tmp_path: Path, kubec
         playbook="playbooks/site.yml",
         inventory=str(clone / "playbooks" / "inventory"),
         extravars=EXTRA,
-        envvars={"ANSIBLE_COLLECTIONS_PATH": str(target), "K8S_AUTH_KUBECONFIG": kubeconfig},
+        envvars={
+            "ANSIBLE_COLLECTIONS_PATH": str(target),
+            "K8S_AUTH_KUBECONFIG": kubeconfig,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
         quiet=True,
     )
     output = result.stdout.read()
