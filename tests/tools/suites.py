@@ -83,11 +83,6 @@ def _integration(*topics: str) -> tuple[str, ...]:
     return _pytest(*(f"tests/integration/{topic}" for topic in topics))
 
 
-def _others(*topics: str) -> tuple[str, ...]:
-    """Every topic but those that have a cluster of their own."""
-    return _pytest("tests/integration", *(f"--ignore=tests/integration/{topic}" for topic in topics))
-
-
 KEEP = os.environ.get("KEEP", "1") == "1"
 
 CLUSTERS = {
@@ -95,6 +90,10 @@ CLUSTERS = {
     "nodes": Cluster("modelserving-nodes", workers=1),
     "baseline": Cluster("modelserving-baseline", kserve_version="v0.15.2"),
 }
+
+# Topics of tests/integration: the first ones with every change, the others, which start many servers, in make test-all.
+ALWAYS = ("admission", "catalogue", "migration", "packaging", "selection", "serving_runtime")
+LONG = ("docs", "doctor", "formats", "inference_service", "report")
 
 SUITES = (
     Suite("ruff", ("ruff", "check", ".")),
@@ -108,8 +107,9 @@ SUITES = (
     Suite("sanity", (sys.executable, str(ROOT / "tests" / "tools" / "sanity.py")), MIRROR),
     Suite("unit", _pytest("tests/unit", "-n", "2")),
     Suite("molecule", ("molecule", "test", "--destroy", "never"), MIRROR, cluster="main"),
-    Suite("integration", _others("gpu", "baseline"), cluster="main"),
-    Suite("nodes", _integration("gpu"), cluster="nodes"),
+    Suite("integration", _integration(*ALWAYS), cluster="main"),
+    Suite("long", _integration(*LONG), cluster="main", only_full=True),
+    Suite("nodes", _integration("gpu"), cluster="nodes", only_full=True),
     Suite("baseline", _integration("baseline"), cluster="baseline", only_full=True),
 )
 
