@@ -265,8 +265,9 @@ summary:
 
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import ansible, gpu_nodes
+from ansible_collections.modelserving.kserve.plugins.module_utils import ansible
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import nodes
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

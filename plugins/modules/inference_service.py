@@ -457,10 +457,10 @@ results:
       elements: str
 """
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import inference_services
 from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import open_module
-from ansible_collections.modelserving.kserve.plugins.module_utils.inference import SAMPLE_OPTIONS
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import service
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference_services
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.inference import SAMPLE_OPTIONS
 
 ARGUMENTS = {
     "name": {"type": "str"},

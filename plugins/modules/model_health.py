@@ -214,9 +214,9 @@ summary:
 
 import dataclasses
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import health
 from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import open_module
-from ansible_collections.modelserving.kserve.plugins.module_utils.inference import SAMPLE_OPTIONS
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.inference import SAMPLE_OPTIONS
 
 ARGUMENTS = {
     "namespaces": {"type": "list", "elements": "str"},

@@ -302,12 +302,9 @@ errors:
   elements: str
 """
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import (
-    ansible,
-    runtime_entries,
-    serving_runtimes,
-)
+from ansible_collections.modelserving.kserve.plugins.module_utils import ansible
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import spec, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

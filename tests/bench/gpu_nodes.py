@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, pool
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 
 from tests.bench.ratios import FACTS, Report, call, median_times, play
 from tests.bench.serving_runtimes import kubectl

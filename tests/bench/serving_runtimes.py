@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries, serving_runtimes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, pool, resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 from tests.bench.ratios import FACTS, ROOT, Report, call, median_times, play
 

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "doctor/rules": {"doctor", "accelerator", "kserve"},
     "doctor": {"doctor", "accelerator", "kserve"},
     "cluster": {"cluster"},
+    "operations": {"operations", "doctor", "accelerator", "kserve", "cluster"},
 }
 # the only files of doctor/ that read a cluster
 READS_CLUSTER = {"doctor/collect.py", "doctor/probes.py"}
@@ -64,6 +65,11 @@ def test_direction(path: Path) -> None:
         elif imported.split(".")[0] not in sys.stdlib_module_names:
             libraries = LIBRARIES.get(name, set())
             assert any(imported.startswith(library) for library in libraries), f"{name} imports {imported}"
+
+
+def test_every_file_has_a_home() -> None:
+    """ansible.py alone stands outside the packages: a new file belongs into one of them."""
+    assert [name for path in files() if home(name := path.relative_to(UTILS).as_posix()) is None] == ["ansible.py"]
 
 
 def test_only_one_file_ends_the_process() -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import pool
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 
 from tests.integration.gpu.support import CONTROL_PLANE, FAKE, Object, Run, kwok_running, offer, settled
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

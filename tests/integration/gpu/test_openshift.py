@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import profiles
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE, Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.gpu_nodes import MACHINE, MACHINE_SET
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.gpu_nodes import MACHINE, MACHINE_SET
 
 from tests.integration.gpu.support import OPERATOR_LABELS, Object, Run, content, fake_node
 

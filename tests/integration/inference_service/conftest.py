@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import inference_services as subject
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference_services as subject
 
 from tests.demo import models
 from tests.integration.serving_runtime import support

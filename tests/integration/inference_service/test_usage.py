@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.modelserving.kserve.plugins.module_utils import health
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import SERVICEACCOUNT, Resource
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health
 from ansible_collections.modelserving.kserve.plugins.modules import inference_service, model_health
 
 from tests.integration.inference_service.conftest import Object, Run, iris

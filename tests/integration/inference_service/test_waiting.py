@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import health, rollout
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health, rollout
 
 from tests.demo import models
 from tests.integration.inference_service.conftest import Object, Run, iris

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
-from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import CLUSTER_SERVING_RUNTIME
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.serving_runtimes import (
+    CLUSTER_SERVING_RUNTIME,
+)
 
 from tests.integration.serving_runtime import support
 

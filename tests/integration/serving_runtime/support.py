@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries, serving_runtimes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "modelserving.kserve.serving_runtime"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import DEPLOYMENT
-from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import INFERENCE_SERVICE
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.serving_runtimes import INFERENCE_SERVICE
 
 from tests.integration.serving_runtime.support import Object, Ran
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, ownership, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Settings, Wanted
@@ -27,6 +26,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
     CUSTOMRESOURCEDEFINITION,
     Resource,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

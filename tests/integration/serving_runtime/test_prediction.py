@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
-from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import SERVING_RUNTIME
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.serving_runtimes import SERVING_RUNTIME
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

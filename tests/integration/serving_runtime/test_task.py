@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import Forbidden
-from ansible_collections.modelserving.kserve.plugins.module_utils.serving_runtimes import SERVING_RUNTIME
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.serving_runtimes import SERVING_RUNTIME
 
 from tests.integration.serving_runtime.support import Object, Ran
 from tests.integration.serving_runtime.support import run as run_with

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelserving.kserve.plugins.module_utils import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels, nodes, requests
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 from ansible_collections.modelserving.kserve.plugins.modules import gpu_node
 
 NOWHERE = {"host": "https://127.0.0.1:1", "api_key": "tok", "validate_certs": False, "request_timeout": 2}

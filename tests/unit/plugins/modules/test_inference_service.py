@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelserving.kserve.plugins.module_utils import health, inference_services
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health, inference_services
 from ansible_collections.modelserving.kserve.plugins.modules import inference_service, model_health
 
 NOWHERE = {"host": "https://127.0.0.1:1", "api_key": "tok-secret", "validate_certs": False, "request_timeout": 2}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries
 from ansible_collections.modelserving.kserve.plugins.modules import serving_runtime
 
 NOWHERE = {"host": "https://127.0.0.1:1", "api_key": "tok", "validate_certs": False, "request_timeout": 2}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane
 
 
 def controller(image: str, labels: dict[str, str] | None = None, container: str = "manager") -> dict[str, Any]:

@@ -9,10 +9,10 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import health
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client, Response
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health
 
 Object = dict[str, Any]
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}

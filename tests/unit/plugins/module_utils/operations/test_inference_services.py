@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import inference_services as subject
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import selection
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference_services as subject
 
 
 def entry(**given: Any) -> subject.Entry:

@@ -12,11 +12,11 @@ import copy
 from typing import Any, cast
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries, serving_runtimes
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Wanted
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 PARAMS: dict[str, Any] = {
     "state": "present",

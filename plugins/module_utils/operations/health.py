@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane, inference
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import POD, Resource
@@ -28,6 +27,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import 
     waiting,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, inference
 
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)

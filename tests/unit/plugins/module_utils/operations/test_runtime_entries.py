@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import runtime_entries
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import catalogue
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries
 
 CONTAINERS = [{"name": "kserve-container", "image": "example/server:1"}]
 FORMATS = [{"name": "sklearn"}]

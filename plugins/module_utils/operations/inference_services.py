@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import control_plane, inference, rollout, shown
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.ownership import UNCHANGED
@@ -24,6 +23,12 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, service, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting import READY
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import (
+    control_plane,
+    inference,
+    rollout,
+    shown,
+)
 
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import rollout
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
-from ansible_collections.modelserving.kserve.plugins.module_utils.rollout import Target, Waiter
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import rollout
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.rollout import Target, Waiter
 
 Object = dict[str, Any]
 

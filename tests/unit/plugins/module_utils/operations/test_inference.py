@@ -9,11 +9,11 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils import inference
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client, Response
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError, Unreachable
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import protocol
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference
 
 SERVICE = {
     "metadata": {"name": "iris", "namespace": "a"},

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils import shown
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, ownership, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Live, Wanted
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NAMESPACE, Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.runtime_entries import Entry
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import shown
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.runtime_entries import Entry
 
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
