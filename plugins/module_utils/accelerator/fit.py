@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import placement, quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import placement
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.podresources import (
     Amounts,
     amounts,
@@ -29,6 +29,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.ve
     is_true,
     names_product,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 
 NAMED = 5
 """how many nodes or pods a sentence names before it only counts"""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 
 Amounts = dict[str, int]
 """resource name -> amount: millicores for cpu, whole units (bytes, devices) for all else"""

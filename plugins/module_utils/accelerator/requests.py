@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels, quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import (
     DEFAULT_PREFIX,
     DEFAULT_TABLE,
     Table,
     Vendor,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 SELECT = ("labels", "vendor_labels", "none")

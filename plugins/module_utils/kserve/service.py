@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, kinds, spec, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical_quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantities import canonical_quantities
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
 
 # pkg/apis/serving/v1beta1/inference_service_validation.go, IsvcNameFmt

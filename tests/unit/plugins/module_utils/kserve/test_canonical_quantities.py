@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantity import canonical, canonical_quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.quantities import (
+    canonical,
+    canonical_quantities,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

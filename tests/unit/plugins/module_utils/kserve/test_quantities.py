@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
