@@ -114,9 +114,16 @@ class Client:
     def create(
         self, resource: Resource, body: Mapping[str, Any], namespace: str | None = None, *, dry_run: bool = False
     ) -> dict[str, Any]:
-        """POST *body*; ``fieldValidation=Strict``, so that an unknown field is an error and not dropped."""
+        """POST *body*, to its own namespace where none is given; ``Strict``: an unknown field is an error."""
         return self._call(
-            "POST", resource, "create", None, namespace, body=body, query=_write_query(dry_run), named=_name(body)
+            "POST",
+            resource,
+            "create",
+            None,
+            namespace or body["metadata"].get("namespace"),
+            body=body,
+            query=_write_query(dry_run),
+            named=_name(body),
         )
 
     def apply(

@@ -135,7 +135,8 @@ def test_namespaces_are_created_only_when_asked(
     with pytest.raises(AssertionError, match=fresh_namespace):
         play(tmp_path, kubeconfig, ("triton", variables))
     assert client.get(resources.NAMESPACE, fresh_namespace) is None
-    made: Object = {**variables, "triton_create_namespaces": True}
+    as_text: Object = {"triton_namespaces": fresh_namespace}  # as -e triton_namespaces=models gives it
+    made: Object = {**as_text, "triton_create_namespaces": True}
     written, taken = play(tmp_path, kubeconfig, ("triton", made), ("triton", {**made, "triton_state": "absent"}))
     assert [item["name"] for item in written["results"]] == ["triton-runtime"]
     assert taken["changed"] and client.list(RUNTIME, fresh_namespace) == []
