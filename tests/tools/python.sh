@@ -1,6 +1,7 @@
 #!/bin/sh
 # Print the newest Python (3.11 or later) that really runs: names on the PATH may be version managers' shims that do not.
-# PYTHON in the environment wins.
+# PYTHON in the environment wins. Of a virtual environment the interpreter that it was made from: build/venv itself is
+# on the PATH of whoever rebuilds it.
 set -u
 works() { "$1" -c 'import sys, ssl, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 for candidate in ${PYTHON:-} \
@@ -9,7 +10,7 @@ for candidate in ${PYTHON:-} \
     python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12.*/bin/python3 \
     python3.11 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.11.*/bin/python3 python3; do
   if works "$candidate"; then
-    command -v "$candidate"
+    "$candidate" -c 'import os, sys; print(os.path.join(sys.base_prefix, "bin", "python%d.%d" % sys.version_info[:2]))'
     exit 0
   fi
 done
