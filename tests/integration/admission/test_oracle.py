@@ -26,7 +26,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
 SEED = 20260731
-SAMPLE, EVERYTHING = 160, 500
+SAMPLE, EVERYTHING = 200, 500
 NAMESPACED = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 PROTOCOLS = (None, [], ["v1"], ["v2"], ["v2"], ["v1", "v2"], ["v1", "v2"], ["v2", "grpc-v2"], ["grpc-v2"])

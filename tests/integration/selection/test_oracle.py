@@ -25,7 +25,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, versions
 
 SEED = 20260731
-SAMPLE, EVERYTHING = 120, 400
+SAMPLE, EVERYTHING = 300, 400
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
