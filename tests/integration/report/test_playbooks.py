@@ -126,6 +126,25 @@ def test_the_output_of_automation_controller_shows_the_report(busy: str, kubecon
     assert artifacts[0]["modelserving_troubleshoot"]["localhost"]["services"] == 2
 
 
+@pytest.mark.parametrize("playbook", ["troubleshoot", "status", "preflight"])
+def test_every_host_is_a_cluster_of_its_own(
+    playbook: str, busy: str, kubeconfig: str, play: lab.Play, tmp_path: Path
+) -> None:
+    """Two clusters of an inventory; nobody answers at the second. The variable of the environment means neither."""
+    hosts = {
+        "here": {"kserve_auth": {"kubeconfig": kubeconfig}},
+        "nobody": {"kserve_auth": {"host": "https://127.0.0.1:9", "api_key": "none", "validate_certs": False}},
+    }
+    (tmp_path / "clusters.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    given = extra(troubleshoot_namespaces=[busy], troubleshoot_fail_on="never")
+    command = [f"{FQCN}.{playbook}", "-i", "clusters.yml", *given]
+    played = play(command, tmp_path, K8S_AUTH_KUBECONFIG=str(tmp_path / "nosuch"))
+    assert played.status == 2, played.output
+    assert set(re.findall(r"^fatal: \[(\w+)", played.output, re.M)) == {"nobody"}, played.output
+    assert "Cannot reach the Kubernetes API at https://127.0.0.1:9" in played.output
+    assert f"{busy}/iris" in played.output or f"{busy}/churn" in played.output
+
+
 def test_preflight_does_not_pass_for_want_of_files(play: lab.Play, tmp_path: Path) -> None:
     played = play([f"{FQCN}.preflight", *extra(troubleshoot_manifests=["nosuch/*.yaml"])], tmp_path)
     assert played.status == 2 and "No file matches nosuch/*.yaml" in played.output
