@@ -201,7 +201,7 @@ def test_what_others_write_meanwhile_is_kept(client: Client, make_nodes: MakeNod
     )
     outcome = run(on=meddler, selector=f"test={tag}", taints=[{"value": "present"}])
     node = get(client, tag)
-    assert meddler.conflicts == 3
+    assert meddler.conflicts >= 3  # kwok writes to the node as well
     assert entry(outcome, tag)["after"]["labels"][f"{PREFIX}/count"] == "4"
     assert ours(node)["count"] == "4"
     assert node["spec"]["unschedulable"] is True
