@@ -13,6 +13,7 @@ What KServe's status does not tell, and where this looks instead:
 - Ready stays True while a newer rollout is stuck. So the Deployment has to have rolled out as well.
 - Image, scheduling, quota and out-of-memory failures appear in no condition. They are read from pods and Deployments.
 - ``lastFailureInfo`` is not cleared on recovery. It counts only while ``transitionStatus`` is InvalidSpec.
+- What a Deployment and its pods say is of the rollout before, until the Deployment has observed its own generation.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Observed:
-    """One service and what belongs to it; a list that could not be read is None."""
+    """One service and what belongs to it; a list that may not be read is None, and what it would show is not known."""
 
     service: Object
     deployments: t.Sequence[Object] | None = ()
@@ -62,18 +63,19 @@ class Observed:
     selection: Object | None = None
 
 
-def judge(observed: Observed, *, taken_up: bool = True) -> Judgement:
+def judge(observed: Observed, *, outdated: str | None = None) -> Judgement:
     """Say how a service stands.
 
-    :param taken_up: whether KServe has had its chance to act on the last write; until then its status may be old.
+    :param outdated: what is waited for before the status can be believed, since it may be from before the last change;
+        None where it can.
     """
     service = observed.service
     if _metadata(service).get("deletionTimestamp"):
         return Judgement(FAILED, "it is being deleted", "wait until it is gone, and create it again")
     if (_metadata(service).get("annotations") or {}).get(kinds.ANNOTATION_STOP) == "true":
         return _stopping(service)
-    if not taken_up:
-        return Judgement(WAITING, "KServe has not acted on the change yet")
+    if outdated is not None:
+        return Judgement(WAITING, outdated, "see whether KServe's controller runs, and read its log")
     if not service.get("status"):
         return Judgement(
             WAITING, "KServe has written no status: its controller has not looked at the service (does it run?)"
@@ -86,6 +88,15 @@ def judge(observed: Observed, *, taken_up: bool = True) -> Judgement:
     return next(iter(_troubles(observed)), None) or _progress(observed)
 
 
+def changed_since_status(service: Object) -> bool:
+    """Whether somebody changed a service after KServe last wrote its status (managedFields, whole seconds)."""
+    entries = _metadata(service).get("managedFields") or ()
+    status = [entry for entry in entries if entry.get("subresource") == "status"]
+    kserve = {entry.get("manager") for entry in status}
+    changes = [str(entry.get("time") or "") for entry in entries if entry.get("manager") not in kserve]
+    return bool(status and changes) and max(changes) > max(str(entry.get("time") or "") for entry in status)
+
+
 def _stopping(service: Object) -> Judgement:
     if _condition(service, "Stopped").get("status") == "True":
         return Judgement(STOPPED, f"stopped by its annotation {kinds.ANNOTATION_STOP}")
@@ -96,6 +107,8 @@ def _troubles(observed: Observed) -> t.Iterator[Judgement]:
     """Everything that holds the service up, the nearest to the cause first."""
     yield from _invalid_spec(observed)
     yield from _rejected_mode(observed)
+    if not all(_is_current(deployment) for deployment in observed.deployments or ()):
+        return  # conditions and pods are of the rollout before
     for deployment in observed.deployments or ():
         yield from _deployment_trouble(deployment)
     for pod in current_pods(observed):
@@ -175,14 +188,14 @@ def _deployment_trouble(deployment: Object) -> t.Iterator[Judgement]:
 
 
 def _rolled_out(observed: Observed) -> bool:
-    """Whether every Deployment of the service has replaced its old pods (kubectl rollout status' rule)."""
+    """Whether every Deployment that is seen has replaced its old pods (kubectl rollout status' rule)."""
     return all(_rollout(deployment) is None for deployment in observed.deployments or ())
 
 
 def _rollout(deployment: Object) -> str | None:
     spec, status = deployment.get("spec") or {}, deployment.get("status") or {}
     name, wanted = _name(deployment), spec.get("replicas", 1)
-    if status.get("observedGeneration", 0) < _metadata(deployment).get("generation", 0):
+    if not _is_current(deployment):
         return f"Deployment {name}'s newest revision is not seen yet"
     updated, available = status.get("updatedReplicas", 0), status.get("availableReplicas", 0)
     if updated < wanted:
@@ -190,6 +203,12 @@ def _rollout(deployment: Object) -> str | None:
     if status.get("replicas", 0) > updated:
         return f"old pods of Deployment {name} are still being replaced"
     return f"{available} of {wanted} pods of Deployment {name} are available" if available < wanted else None
+
+
+def _is_current(deployment: Object) -> bool:
+    """Whether a Deployment's status is about what it asks for now."""
+    observed = (deployment.get("status") or {}).get("observedGeneration", 0)
+    return bool(observed >= _metadata(deployment).get("generation", 0))
 
 
 # -- pods --------------------------------------------------------------------------------------------------------------

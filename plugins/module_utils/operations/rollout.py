@@ -31,14 +31,16 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting
     Judgement,
     Observed,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.liveness import Controller
 
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 
 GONE = "gone"
 TIMEOUT = "timeout"
 
-# Seconds that KServe gets to act on a change before its status counts, unless it is seen to act.
+# Seconds for which KServe's controller is seen at work before a status counts that a change has not moved.
 SETTLE = 5.0
+NOT_ACTED = "KServe has not acted on the change"
 # Seconds for which the API may not answer before waiting is given up.
 PATIENCE = 60.0
 # (seconds waited, seconds between two rounds)
@@ -72,7 +74,8 @@ class Outcome:
     """What became of a target.
 
     state: ready | stopped | gone | failed | timeout; text, remedy: see Judgement; transitions: what was waited for,
-    with the second at which it began; service: the object as it was last seen.
+    with the second at which it began; service: the object as it was last seen; unseen: the lists that may not be read,
+    plural -> why; doubts: sentences on what is not known of the state.
     """
 
     state: str
@@ -81,6 +84,8 @@ class Outcome:
     seconds: float
     transitions: list[dict[str, Any]]
     service: Object | None
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -95,6 +100,11 @@ class Outcome:
             "remedy": self.remedy or None,
             "seconds": self.seconds,
             "transitions": self.transitions,
+            "unseen": [
+                {"what": plural, "reason": errors.Forbidden.reason, "message": why}
+                for plural, why in sorted(self.unseen.items())
+            ],
+            "doubts": self.doubts,
         }
 
 
@@ -111,16 +121,11 @@ class Seen:
     def observe(self, name: str, selection: Object | None) -> Observed:
         """What belongs to one service."""
 
-        def mine(items: list[Object] | None) -> list[Object] | None:
-            if items is None:
-                return None
-            return [item for item in items if _label(item, kinds.LABEL_SERVICE) == name]
-
         return Observed(
             self.services[name],
-            mine(self.deployments),
-            mine(self.replicasets),
-            mine(self.pods),
+            _of(self.deployments, name),
+            _of(self.replicasets, name),
+            _of(self.pods, name),
             self.events,
             selection,
         )
@@ -146,6 +151,10 @@ class Waiter:
         self._since: dict[Key, tuple[str, float]] = {}
         self._generations: dict[Key, set[str]] = {}
         self._events: dict[str, list[Object] | None] = {}
+        self._forbidden: dict[str, dict[str, str]] = {}
+        self._controller = Controller(client)
+        self._believed: set[Key] = set()
+        self._doubts: dict[Key, str] = {}
         self._round = 0
 
     def wait(self, targets: Sequence[Target], timeout: float) -> list[Outcome]:
@@ -163,6 +172,7 @@ class Waiter:
             trouble = ""
             try:
                 seen = self._look({target.namespace for target in pending})
+                self._settle(pending, seen, self.clock() - start)
                 answered = self.clock()
             except (errors.Unreachable, errors.ServerError) as error:
                 if self.clock() - answered > PATIENCE:
@@ -178,16 +188,16 @@ class Waiter:
                     last[target.key] = judgement, last.get(target.key, (None, None))[1]
                 _note(transitions[target.key], judgement, now)
                 if judgement.state != WAITING:
-                    done[target.key] = _outcome(judgement, last[target.key][1], now, transitions[target.key])
+                    done[target.key] = self._outcome(target, judgement, last, now, transitions)
             pause = next(pause for begin, pause in reversed(PACE) if now >= begin)
             if len(done) == len(targets) or now + pause > timeout:
                 break
             self.sleep(pause)
         for target in targets:
             if target.key not in done:
-                judgement, service = last[target.key]
+                judgement = last[target.key][0]
                 late = Judgement(TIMEOUT, judgement.text, judgement.remedy)
-                done[target.key] = _outcome(late, service, now, transitions[target.key])
+                done[target.key] = self._outcome(target, late, last, now, transitions)
         return [done[target.key] for target in targets]
 
     def _judge(self, target: Target, seen: Seen, now: float) -> Judgement:
@@ -198,7 +208,7 @@ class Waiter:
         if service is None:
             return Judgement(FAILED, "it was deleted meanwhile", "find out who deletes it, and create it again")
         observed = seen.observe(target.name, self._selection(service))
-        judgement = waiting.judge(observed, taken_up=self._taken_up(target, observed, now))
+        judgement = waiting.judge(observed, outdated=self._outdated(target))
         if judgement.state != FAILED:
             self._since.pop(target.key, None)
             return judgement
@@ -212,35 +222,98 @@ class Waiter:
 
     def _selection(self, service: Object) -> Object | None:
         model = (service.get("status") or {}).get("modelStatus") or {}
-        return self.select(service) if model.get("transitionStatus") == "InvalidSpec" else None
+        if model.get("transitionStatus") != "InvalidSpec":
+            return None
+        try:
+            return self.select(service)
+        except errors.ClusterError:  # it is asked again in the next round
+            return None
 
-    def _taken_up(self, target: Target, observed: Observed, now: float) -> bool:
-        """Whether KServe was seen to act on the last write, or has had the time to."""
-        if target.written is None or now >= SETTLE:
-            return True
-        if _version(observed.service) != _version(target.written):
+    # -- whether a status can be believed -------------------------------------------------------------------------
+
+    def _settle(self, targets: Sequence[Target], seen: Mapping[str, Seen], now: float) -> None:
+        """Learn whose status is about the last change. KServe's controller is looked at only where it shows nothing."""
+        doubtful = []
+        for target in targets:
+            service = seen[target.namespace].services.get(target.name)
+            if service is None or target.absent or target.key in self._believed:
+                continue
+            if self._shows(target, service, seen[target.namespace]):
+                self._believed.add(target.key)
+            else:
+                doubtful.append(target.key)
+        if not doubtful:
+            return
+        self._controller.look(now)
+        if self._controller.steady(now) >= SETTLE:
+            self._believed.update(doubtful)
+        elif self._controller.unknown and now >= SETTLE:
+            self._believed.update(doubtful)
+            text = f"whether KServe acted on the last change is not known: {self._controller.unknown}"
+            self._doubts.update(dict.fromkeys(doubtful, text))
+
+    def _shows(self, target: Target, service: Object, seen: Seen) -> bool:
+        """Whether the objects show that KServe acted on the last change, this task's or an earlier one."""
+        if target.written is None:
+            return not waiting.changed_since_status(service)
+        if service.get("status") != target.written.get("status"):
             return True  # only KServe writes the status, and a status from before the write would be refused
-        generations = {str(item["metadata"].get("generation")) for item in observed.deployments or ()}
+        deployments = _of(seen.deployments, target.name) or ()
+        generations = {str(item["metadata"].get("generation")) for item in deployments}
         return generations != self._generations.setdefault(target.key, generations)
 
+    def _outdated(self, target: Target) -> str | None:
+        if target.key in self._believed:
+            return None
+        trouble = self._controller.trouble
+        return f"{NOT_ACTED}: {trouble}" if trouble else f"{NOT_ACTED} yet"
+
+    def _outcome(
+        self,
+        target: Target,
+        judgement: Judgement,
+        last: Mapping[Key, tuple[Judgement, Object | None]],
+        now: float,
+        transitions: Mapping[Key, list[dict[str, Any]]],
+    ) -> Outcome:
+        unseen = {} if target.absent else dict(self._forbidden.get(target.namespace, {}))
+        doubts = [self._doubts[target.key]] if target.key in self._doubts else []
+        if judgement.state == READY and DEPLOYMENT.plural in unseen:
+            doubts.append(f"whether it has rolled out is not known: {unseen[DEPLOYMENT.plural]}")
+        return Outcome(
+            judgement.state,
+            judgement.text,
+            judgement.remedy,
+            round(now, 1),
+            transitions[target.key],
+            last[target.key][1],
+            unseen,
+            doubts,
+        )
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
     def _look(self, namespaces: Iterable[str]) -> dict[str, Seen]:
+        """The services first: what is read after them is no older than the status that is judged by it."""
         self._round += 1
-        names = sorted(namespaces)
-        jobs = [(namespace, resource) for namespace in names for resource in self._resources()]
-        answers = pool.each(lambda job: self._list(*job), jobs, self.workers)
-        seen = {namespace: Seen() for namespace in names}
-        for (namespace, resource), answer in zip(jobs, answers, strict=True):
-            if answer.error:
-                if resource == INFERENCE_SERVICE or not isinstance(answer.error, errors.Forbidden):
+        seen = {namespace: Seen() for namespace in sorted(namespaces)}
+        for resources in ([INFERENCE_SERVICE], self._belongings()):
+            jobs = [(namespace, resource) for namespace in seen for resource in resources]
+            answers = pool.each(lambda job: self._list(*job), jobs, self.workers)
+            for (namespace, resource), answer in zip(jobs, answers, strict=True):
+                if answer.error is None:
+                    self._forbidden.get(namespace, {}).pop(resource.plural, None)
+                    self._keep(seen[namespace], namespace, resource, answer.value or [])
+                elif resource != INFERENCE_SERVICE and isinstance(answer.error, errors.Forbidden):
+                    self._forbidden.setdefault(namespace, {})[resource.plural] = str(answer.error)
+                else:
                     raise answer.error
-                continue
-            self._keep(seen[namespace], namespace, resource, answer.value or [])
         for namespace, found in seen.items():
             found.events = self._events.get(namespace)
         return seen
 
-    def _resources(self) -> list[Resource]:
-        resources = [INFERENCE_SERVICE, DEPLOYMENT, REPLICASET, POD]
+    def _belongings(self) -> list[Resource]:
+        resources = [DEPLOYMENT, REPLICASET, POD]
         return [*resources, EVENT] if self._round % EVENTS_EVERY == 0 else resources
 
     def _list(self, namespace: str, resource: Resource) -> list[dict[str, Any]]:
@@ -261,10 +334,6 @@ def _note(transitions: list[dict[str, Any]], judgement: Judgement, now: float) -
         transitions.append({"seconds": round(now, 1), "message": judgement.text})
 
 
-def _outcome(judgement: Judgement, service: Object | None, now: float, transitions: list[dict[str, Any]]) -> Outcome:
-    return Outcome(judgement.state, judgement.text, judgement.remedy, round(now, 1), transitions, service)
-
-
 def _leaving(service: Object) -> str:
     if service["metadata"].get("deletionTimestamp"):
         finalizers = ", ".join(service["metadata"].get("finalizers") or ())
@@ -272,9 +341,10 @@ def _leaving(service: Object) -> str:
     return "it is still there"
 
 
+def _of(items: list[Object] | None, name: str) -> list[Object] | None:
+    """Of a list, what belongs to a service; None where the list is not known."""
+    return None if items is None else [item for item in items if _label(item, kinds.LABEL_SERVICE) == name]
+
+
 def _label(item: Object, name: str) -> str | None:
     return (item["metadata"].get("labels") or {}).get(name)
-
-
-def _version(item: Object) -> str:
-    return str(item["metadata"].get("resourceVersion"))

@@ -102,7 +102,51 @@ def test_ready_is_not_believed_while_the_newest_rollout_is_on_its_way(deployment
 
 
 def test_a_status_from_before_the_write_is_not_believed():
-    assert judge(Observed(_service(), [_deployment()]), taken_up=False).state == "waiting"
+    found = judge(Observed(_service(), [_deployment()]), outdated="KServe has not acted on the change yet")
+    assert (found.state, found.text) == ("waiting", "KServe has not acted on the change yet")
+    assert "controller" in found.remedy
+
+
+DEADLINE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too long"}
+REFUSED = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: q'}
+
+
+@pytest.mark.parametrize("condition", [DEADLINE, REFUSED])
+def test_a_deployments_conditions_count_only_for_the_generation_that_it_observed(condition):
+    failed = judge(Observed(_service(_not_ready()), [_deployment([condition])]))
+    assert failed.state == "failed"
+    repaired = judge(Observed(_service(_not_ready()), [_deployment([condition], generation=2)]))
+    assert repaired.state == "waiting" and "newest revision is not seen yet" in repaired.text
+
+
+def test_pods_from_before_a_repair_are_no_failure():
+    pods = [_pod([_container("InvalidImageName", "bad")])]
+    assert judge(Observed(_service(_not_ready()), [_deployment()], pods=pods)).state == "failed"
+    assert judge(Observed(_service(_not_ready()), [_deployment(generation=2)], pods=pods)).state == "waiting"
+
+
+def _entry(manager, time, subresource=None):
+    return {
+        "manager": manager,
+        "time": f"2026-01-01T00:00:{time:02}Z",
+        **({"subresource": "status"} if subresource else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "changed"),
+    [
+        ([], False),
+        ([_entry("modelserving.kserve", 1)], False),  # no status at all is said elsewhere
+        ([_entry("modelserving.kserve", 1), _entry("manager", 2, "status")], False),
+        ([_entry("modelserving.kserve", 3), _entry("manager", 2, "status")], True),
+        ([_entry("modelserving.kserve", 2), _entry("manager", 2, "status")], False),
+        ([_entry("modelserving.kserve", 1), _entry("kubectl-edit", 3), _entry("manager", 2, "status")], True),
+        ([_entry("modelserving.kserve", 1), _entry("manager", 2, "status"), _entry("manager", 3)], False),
+    ],
+)
+def test_changes_since_the_status_was_written(entries, changed):
+    assert waiting.changed_since_status(_service(managedFields=entries)) is changed
 
 
 def test_no_status_names_the_controller():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import rollout
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, rollout
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.rollout import Target, Waiter
 
 Object = dict[str, Any]
@@ -34,17 +34,35 @@ def pod(name: str, reason: str, message: str = "") -> Object:
     }
 
 
+def controller(available: int = 1, *flags: str) -> Object:
+    """KServe's controller, as its Deployment."""
+    pod = {"containers": [{"name": "manager", "args": list(flags)}]}
+    return {
+        "metadata": {"name": "kserve-controller-manager", "namespace": "kserve"},
+        "spec": {"template": {"spec": pod}},
+        "status": {"availableReplicas": available},
+    }
+
+
 class World:
-    """A cluster whose lists depend on the second; `at` maps a plural to a function of the time."""
+    """A cluster whose lists depend on the second; `at` maps a plural to a function of the time.
+
+    KServe's controller is `controllers`, its Lease `leases`.
+    """
 
     def __init__(self, **at: Callable[[float], list[Object]]) -> None:
-        self.at = at
+        self.at = {"controllers": lambda now: [controller()], **at}
         self.now = 0.0
         self.listed: list[tuple[str, str | None, str | None]] = []
 
     def list(self, resource: Any, namespace: str | None = None, *, label_selector: str | None = None) -> list[Object]:
         self.listed.append((resource.plural, namespace, label_selector))
-        return self.at.get(resource.plural, lambda now: [])(self.now)
+        of_kserve = label_selector == control_plane.CONTROLLER
+        return self.at.get("controllers" if of_kserve else resource.plural, lambda now: [])(self.now)
+
+    def get(self, resource: Any, name: str, namespace: str | None = None) -> Object | None:
+        assert (name, namespace) == ("kserve-controller-manager-leader-lock", "kserve")
+        return next(iter(self.at.get(resource.plural, lambda now: [])(self.now)), None)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -115,16 +133,119 @@ def test_a_ready_from_before_the_write_is_not_believed_until_kserve_acts() -> No
     written = service("x", True, version="5")
 
     def services(now: float) -> list[Object]:
-        return [service("x", True, version="5" if now < 2 else "6")]
+        return [service("x", True, "5") if now < 2 else service("x", True, "6", transitionStatus="UpToDate")]
 
     (found,) = wait(World(inferenceservices=services), Target("a", "x", written=written))
     assert (found.state, found.seconds) == ("ready", 2.0)
 
 
-def test_a_write_that_moves_nothing_is_believed_after_a_while() -> None:
+def test_what_others_write_to_the_service_does_not_show_that_kserve_acted() -> None:
+    written = service("x", True, version="5")
+    world = World(inferenceservices=lambda now: [service("x", True, version=f"{now}")], controllers=lambda now: [])
+    assert wait(world, Target("a", "x", written=written))[0].state == "timeout"
+
+
+def test_a_write_that_moves_nothing_is_believed_when_the_controller_was_seen_at_work() -> None:
     written = service("x", True, version="5")
     (found,) = wait(World(inferenceservices=lambda now: [written]), Target("a", "x", written=written))
+    assert (found.state, found.seconds, found.doubts) == ("ready", rollout.SETTLE, [])
+
+
+def renewed(at: float, holder: str = "one") -> Object:
+    """The leader's Lease, last renewed at a second."""
+    spec = {"holderIdentity": holder, "acquireTime": "t0", "renewTime": f"t{at}"}
+    return {"metadata": {"name": "kserve-controller-manager-leader-lock", "namespace": "kserve"}, "spec": spec}
+
+
+IDLE: dict[str, tuple[dict[str, Callable[[float], list[Object]]], str]] = {
+    "scaled to zero": (
+        {"controllers": lambda now: [controller(0)]},
+        "no available pod (Deployment kserve-controller-manager in namespace kserve)",
+    ),
+    "not there": ({"controllers": lambda now: []}, "no Deployment has its controller's label"),
+    "its node is lost, and the Deployment does not know it yet": (
+        {"controllers": lambda now: [controller(1, "--leader-elect")], "leases": lambda now: [renewed(0)]},
+        "not seen to renew its Lease kserve-controller-manager-leader-lock in namespace kserve",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_a_change_that_no_controller_is_there_to_act_on_is_never_ready(name: str) -> None:
+    state, words = IDLE[name]
+    written = service("x", True, version="5")
+    world = World(inferenceservices=lambda now: [written], **state)
+    (found,) = wait(world, Target("a", "x", written=written))
+    assert (found.state, found.ok) == ("timeout", False)
+    assert "KServe has not acted on the change: " in found.text and words in found.text
+    assert "controller" in found.remedy
+
+
+def test_a_controller_that_comes_back_is_given_its_time() -> None:
+    written = service("x", True, version="5")
+    world = World(inferenceservices=lambda now: [written], controllers=lambda now: [controller(int(now >= 20))])
+    (found,) = wait(world, Target("a", "x", written=written))
+    assert (found.state, found.seconds) == ("ready", 20 + rollout.SETTLE)
+
+
+def test_a_new_leader_is_given_its_time_from_when_it_leads() -> None:
+    written = service("x", True, version="5")
+    world = World(
+        inferenceservices=lambda now: [written],
+        controllers=lambda now: [controller(1, "--leader-elect")],
+        leases=lambda now: [renewed(now // 2) if now >= 15 else renewed(0, "dead")],
+    )
+    (found,) = wait(world, Target("a", "x", written=written))
+    assert (found.state, found.seconds) == ("ready", 15 + rollout.SETTLE)
+
+
+def test_a_lease_counts_only_where_the_controller_elects_a_leader() -> None:
+    written = service("x", True, version="5")
+    world = World(inferenceservices=lambda now: [written], leases=lambda now: [renewed(0)])
+    assert wait(world, Target("a", "x", written=written))[0].state == "ready"
+
+
+def test_a_controller_that_may_not_be_seen_is_a_doubt() -> None:
+    class Local(World):
+        def list(self, resource: Any, namespace: str | None = None, **how: Any) -> list[Object]:
+            if namespace is None:
+                raise errors.Forbidden("Cannot read the list of deployments: forbidden.")
+            return super().list(resource, namespace, **how)
+
+    written = service("x", True, version="5")
+    (found,) = wait(Local(inferenceservices=lambda now: [written]), Target("a", "x", written=written))
     assert (found.state, found.seconds) == ("ready", rollout.SETTLE)
+    assert found.doubts == [
+        "whether KServe acted on the last change is not known: Cannot read the list of deployments: forbidden."
+    ]
+    assert found.plain()["doubts"] == found.doubts
+
+
+def changed(at: int) -> Object:
+    """A ready service whose status was written at second 5, and which somebody changed at another one."""
+    entries = [
+        {"manager": "modelserving.kserve", "time": f"2026-01-01T00:00:{at:02}Z"},
+        {"manager": "manager", "subresource": "status", "time": "2026-01-01T00:00:05Z"},
+    ]
+    found = service("x", True)
+    found["metadata"]["managedFields"] = entries
+    return found
+
+
+def test_an_earlier_change_that_kserve_has_not_acted_on_is_not_ready_in_the_next_run_either() -> None:
+    world = World(inferenceservices=lambda now: [changed(9)], controllers=lambda now: [controller(0)])
+    (found,) = wait(world, Target("a", "x"))
+    assert found.state == "timeout" and "KServe has not acted" in found.text
+    alive = World(inferenceservices=lambda now: [changed(9)])
+    assert wait(alive, Target("a", "x"))[0].seconds == rollout.SETTLE
+    acted = World(inferenceservices=lambda now: [changed(1)], controllers=lambda now: [controller(0)])
+    assert wait(acted, Target("a", "x"))[0].seconds == 0.0
+
+
+def test_services_are_read_before_what_belongs_to_them() -> None:
+    world = World(inferenceservices=lambda now: [service("x", True)])
+    wait(world, Target("a", "x"))
+    assert world.listed[0][0] == "inferenceservices"
 
 
 def test_a_new_generation_of_the_deployment_shows_that_kserve_acted() -> None:
@@ -169,6 +290,18 @@ def test_the_selection_is_asked_only_while_kserve_finds_no_runtime() -> None:
     assert set(asked) == {"bad"}
 
 
+def test_a_selection_that_cannot_be_made_for_a_while_does_not_end_the_wait() -> None:
+    def select(live: Any) -> Object:
+        raise errors.Unreachable("Cannot reach the Kubernetes API")
+
+    invalid = {"transitionStatus": "InvalidSpec", "lastFailureInfo": {"reason": "NoSupportingRuntime", "message": "no"}}
+    services = World(
+        inferenceservices=lambda now: [service("bad", False, **invalid) if now < 10 else service("bad", True)]
+    )
+    (found,) = wait(services, Target("a", "bad"), select=select)
+    assert (found.state, found.seconds) == ("ready", 10.0)
+
+
 class Flaky(World):
     """Does not answer from the second `down` to the second `up`."""
 
@@ -203,8 +336,22 @@ class Narrow(World):
         return super().list(resource, namespace, label_selector=label_selector)
 
 
-def test_what_may_not_be_read_is_done_without() -> None:
-    assert wait(Narrow(inferenceservices=lambda now: [service("x", now >= 3)]), Target("a", "x"))[0].state == "ready"
+def test_what_may_not_be_read_is_done_without_and_said() -> None:
+    (found,) = wait(Narrow(inferenceservices=lambda now: [service("x", now >= 3)]), Target("a", "x"))
+    assert found.state == "ready"
+    assert found.doubts == ["whether it has rolled out is not known: Cannot read the list of deployments: forbidden"]
+    unseen = found.plain()["unseen"]
+    assert [(item["what"], item["reason"]) for item in unseen] == [
+        ("deployments", "forbidden"),
+        ("events", "forbidden"),
+        ("pods", "forbidden"),
+        ("replicasets", "forbidden"),
+    ]
+
+
+def test_what_is_seen_in_full_leaves_no_doubt() -> None:
+    (found,) = wait(World(inferenceservices=lambda now: [service("x", True)]), Target("a", "x"))
+    assert (found.plain()["unseen"], found.doubts) == ([], [])
 
 
 def test_services_that_may_not_be_read_are_an_error() -> None:
