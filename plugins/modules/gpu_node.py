@@ -28,6 +28,8 @@ options:
   state:
     description:
       - V(present) writes labels and taints, V(absent) takes away all that this module wrote.
+      - V(absent) needs the O(machine_sets) and O(profiles) that V(present) had; else the machine API puts back on a
+        node what its Machine says.
     type: str
     choices: [present, absent]
     default: present
@@ -125,6 +127,10 @@ options:
     description:
       - Whether OpenShift's MachineSets get the labels (those that all nodes of a set share) and the taints in their
         templates, so that new nodes do not come bare. A warning where the cluster does not serve them.
+      - A set is meant where a node of it is. With O(nodes) or O(selector) a set without nodes is left alone, with a
+        warning.
+      - O(state=absent) takes them from the templates of which it means every node, and from the Machines of the nodes
+        that it means.
     type: bool
     default: false
   machine_sets_namespace:
@@ -136,7 +142,8 @@ options:
       - Whether to write a profile for OpenShift AI's dashboard for each vendor, resource and product found,
         by what the cluster serves, HardwareProfile of C(infrastructure.opendatahub.io), or HardwareProfile and
         AcceleratorProfile of C(dashboard.opendatahub.io). A warning where it serves none.
-      - O(state=absent) removes those that carry C(app.kubernetes.io/managed-by=modelserving.kserve).
+      - O(state=absent) removes those that carry C(app.kubernetes.io/managed-by=modelserving.kserve); with O(nodes),
+        O(selector) or O(exclude) those of them whose devices no other labelled node has.
     type: bool
     default: false
   profiles_namespace:
@@ -226,7 +233,8 @@ results:
     accelerator:
       description:
         - What the node has, or null; vendor, resources (allocatable devices by resource), state, product, count,
-          memory_mib, mig, mig_profiles and unhealthy (devices that are known but not offered).
+          memory_mib, mig, mig_profiles, unhealthy (devices that are known but not offered) and others (allocatable
+          devices of further vendors, for which a node is not labelled).
       type: dict
     before:
       description: The module's labels and taints on the node, as they were.

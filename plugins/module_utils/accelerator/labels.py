@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import vendors
 
@@ -17,6 +18,8 @@ MIG = "mig"
 STATE = "state"
 OWNED = "owned"
 """the annotation that records which keys are ours"""
+
+_NAMES = re.compile(rf"{VENDOR}|{PRODUCT}|{COUNT}|{MEMORY}|{MIG}|{MIG}-\d+g\..+|{STATE}")
 
 HEALTHY = "healthy"
 DRIVER_NOT_READY = "driver-not-ready"
@@ -30,6 +33,15 @@ _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 def key(prefix: str, name: str) -> str:
     """``accelerator.modelserving.io/vendor``."""
     return f"{prefix}/{name}"
+
+
+def ours(live: Iterable[str], prefix: str) -> set[str]:
+    """Those of an object's labels that are ours by their names, whether or not a record says so.
+
+    We never write one without ``<prefix>/vendor``: where that is not there, ``<prefix>/state`` is somebody else's.
+    """
+    found = {name for name in live if name.startswith(f"{prefix}/") and _NAMES.fullmatch(name[len(prefix) + 1 :])}
+    return found if key(prefix, VENDOR) in found else set()
 
 
 def value(text: str) -> str:

@@ -5,13 +5,14 @@
 
 A MachineSet's template (``spec.template.spec.metadata.labels`` and ``.taints``) is copied to each new Machine, and from
 there to its node by the machine-api-operator's node link controller, which goes on adding what a Machine's spec says.
-So what is taken from a template has to be taken from the Machines too, before it is taken from the nodes.
+So what is taken from a template has to be taken from the Machines too, before it is taken from the nodes; and what a
+Machine goes on giving stays on its node.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels, nodes, owned
@@ -34,15 +35,16 @@ class SetPlan:
 
     name: str
     namespace: str
-    nodes: list[str]
-    vendor: str | None
-    change: owned.Change | None
-    """None where the set is left alone: no device, and nothing of ours"""
-    patch: dict[str, Any] | None
-    machines: list[tuple[str, dict[str, Any]]]
-    """(Machine, merge patch) for those that carry what the template is about to lose"""
-    record: owned.Record
-    """what is ours in the template now"""
+    vendor: str | None = None
+    change: owned.Change | None = None
+    """None where the set is left alone: it is not meant, or nothing is known of devices"""
+    patch: dict[str, Any] | None = None
+    machines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """(Machine, merge patch) for those that carry what the template changes"""
+    born: dict[str, owned.Born] = field(default_factory=dict)
+    """node -> what its Machine gave it and is ours"""
+    unsure: bool = False
+    """left alone since it has no node that could tell whether it is meant, though there would be something to do"""
 
 
 def members(machines: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
@@ -72,64 +74,125 @@ def plan(
     machines: Sequence[Mapping[str, Any]],
     nodes_by_name: Mapping[str, Mapping[str, Any]],
     options: nodes.Options,
+    *,
+    everywhere: bool = True,
 ) -> SetPlan:
-    """What has to be done to one MachineSet, given its Machines and the cluster's nodes."""
-    metadata = machine_set["metadata"]
-    template = ((machine_set.get("spec") or {}).get("template") or {}).get("spec") or {}
-    names = [name for name in map(node_of, machines) if name]
-    its_nodes = [nodes_by_name[name] for name in names if name in nodes_by_name]
+    """What has to be done to one MachineSet, given its Machines and the nodes that were looked at.
+
+    everywhere: whether those are all of the cluster's. Where not, a set is meant if a node of it is.
+    """
+    metadata, live = machine_set["metadata"], _template(machine_set)
     annotation = (metadata.get("annotations") or {}).get(options.annotation)
-    record = owned.Record.parse(annotation)
-    goal = _goal(machine_set, its_nodes, bool(names), options)
-    change = patch = None
-    touched: list[tuple[str, dict[str, Any]]] = []
-    if goal is not None:
-        live_taints = template.get("taints") or []
-        change = owned.change(
-            (template.get("metadata") or {}).get("labels") or {},
-            live_taints,
-            annotation,
-            wanted_labels=goal["labels"],
-            wanted_taints=goal["taints"],
-            prefix=options.prefix,
-        )
-        patch = _patch(machine_set, change, options) if change else None
-        touched = [(machine["metadata"]["name"], body) for machine in machines if (body := _machine(machine, change))]
+    # a node that is going says nothing of those to come
+    its_nodes = [node for node in _nodes(machines, nodes_by_name) if not _going(node)]
+    in_scope = [node for node in its_nodes if not nodes.out_of_scope(node, options)]
+    goal = _goal(machine_set, in_scope, options) if in_scope or not its_nodes else None
+    name, namespace = metadata["name"], metadata["namespace"]
+    if goal is None:
+        return SetPlan(name, namespace)
+    change = owned.change(
+        live.labels,
+        live.taints,
+        annotation,
+        wanted_labels=goal["labels"],
+        wanted_taints=goal["taints"],
+        prefix=options.prefix,
+    )
+    if not (everywhere or in_scope):
+        return SetPlan(name, namespace, unsure=bool(change) and not any(map(node_of, machines)))
+    meant = [item for item in machines if not _left_alone(item, nodes_by_name, options, everywhere)]
+    # the nodes that are left alone keep what they have, and so does the template that they came from
+    whole = options.present or len(meant) == len(machines)
+    patched = [(item["metadata"]["name"], body) for item in meant if (body := machine_patch(item, change))]
     return SetPlan(
-        name=metadata["name"],
-        namespace=metadata["namespace"],
-        nodes=[node["metadata"]["name"] for node in its_nodes],
-        vendor=goal["vendor"] if goal else None,
+        name,
+        namespace,
+        vendor=goal["vendor"],
         change=change,
-        patch=patch,
-        machines=touched,
-        record=record,
+        patch=_patch(machine_set, change, options) if whole and change else None,
+        machines=patched,
+        born=_born(meant, owned.known(live.labels, annotation, options.prefix), change),
     )
 
 
-def _goal(
-    machine_set: Mapping[str, Any],
-    its_nodes: Sequence[Mapping[str, Any]],
-    has_nodes: bool,
-    options: nodes.Options,
-) -> dict[str, Any] | None:
-    """Labels and taints for new nodes.
+@dataclass(frozen=True)
+class _Given:
+    """Labels and taints that a Machine, or a template for Machines, gives to nodes."""
 
-    None where nothing is known: none of its nodes was looked at, or it has none and says nothing of devices.
+    labels: Mapping[str, str]
+    taints: Sequence[owned.Taint]
+
+
+def _given(spec: Mapping[str, Any] | None) -> _Given:
+    return _Given(((spec or {}).get("metadata") or {}).get("labels") or {}, (spec or {}).get("taints") or [])
+
+
+def _template(machine_set: Mapping[str, Any]) -> _Given:
+    return _given(((machine_set.get("spec") or {}).get("template") or {}).get("spec"))
+
+
+def _nodes(
+    machines: Sequence[Mapping[str, Any]], nodes_by_name: Mapping[str, Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    names = [name for name in map(node_of, machines) if name]
+    return [nodes_by_name[name] for name in names if name in nodes_by_name]
+
+
+def _left_alone(
+    machine: Mapping[str, Any],
+    nodes_by_name: Mapping[str, Mapping[str, Any]],
+    options: nodes.Options,
+    everywhere: bool,
+) -> bool:
+    """Whether a Machine stays as it is, since its node does."""
+    name = node_of(machine)
+    if name is None:
+        return False
+    if name not in nodes_by_name:
+        return not everywhere
+    node = nodes_by_name[name]
+    return not _going(node) and bool(nodes.out_of_scope(node, options))
+
+
+def _going(node: Mapping[str, Any]) -> bool:
+    return bool(node["metadata"].get("deletionTimestamp"))
+
+
+def _born(machines: Iterable[Mapping[str, Any]], ours: owned.Record, change: owned.Change) -> dict[str, owned.Born]:
+    """What each node has from its Machine. One that was made before the template was changed gave nothing of ours.
+
+    ours: in the template as it is; change: what becomes of it.
     """
+    taints_after = {owned.taint_key(taint): taint for taint in change.after["taints"]}
+    found: dict[str, owned.Born] = {}
+    for machine in machines:
+        name, given = node_of(machine), _given(machine.get("spec"))
+        keys = {owned.taint_key(taint) for taint in given.taints}
+        record = owned.Record(
+            {key: was for key, was in ours.labels.items() if key in given.labels},
+            {key: was for key, was in ours.taints.items() if key in keys},
+        )
+        if name and record:
+            found[name] = owned.Born(
+                record,
+                {key: change.after["labels"][key] for key in record.labels if key in change.record.labels},
+                [taints_after[key] for key in record.taints if key in change.record.taints],
+            )
+    return found
+
+
+def _goal(
+    machine_set: Mapping[str, Any], its_nodes: Sequence[Mapping[str, Any]], options: nodes.Options
+) -> dict[str, Any] | None:
+    """Labels and taints for new nodes, by the nodes that it has; None where it has none and says nothing of devices."""
+    nothing: dict[str, Any] = {"labels": {}, "taints": [], "vendor": None}
     if not options.present:
-        return {"labels": {}, "taints": [], "vendor": None}
-    in_scope = [node for node in its_nodes if not nodes.out_of_scope(node, options)]
-    if has_nodes and not in_scope:
-        return None
-    found = [nodes.discover(node, options.table) for node in in_scope]
-    if found and not any(found):
-        return {"labels": {}, "taints": [], "vendor": None}
-    if not found:
+        return nothing
+    if not its_nodes:
         vendor = _announced(machine_set, options.table)
         return _for_vendor(vendor, [{labels.VENDOR: vendor.name}], options) if vendor else None
-    accelerators = [item for item in found if item]
-    return _for_vendor(accelerators[0].vendor, [nodes.stable_labels(item) for item in accelerators], options)
+    found = [accelerator for node in its_nodes if (accelerator := nodes.discover(node, options.table))]
+    return _for_vendor(found[0].vendor, [nodes.stable_labels(item) for item in found], options) if found else nothing
 
 
 def _for_vendor(vendor: Vendor, stable: Sequence[Mapping[str, str | None]], options: nodes.Options) -> dict[str, Any]:
@@ -164,16 +227,17 @@ def _patch(machine_set: Mapping[str, Any], change: owned.Change, options: nodes.
     return {**body, "spec": {"template": {"spec": template}}} if template else body
 
 
-def _machine(machine: Mapping[str, Any], change: owned.Change) -> dict[str, Any] | None:
-    """A merge patch that takes from a Machine what its template loses; what the template gains is for new Machines."""
-    spec = machine.get("spec") or {}
-    live = (spec.get("metadata") or {}).get("labels") or {}
-    lost_labels = {key: None for key, value in change.labels.items() if value is None and key in live}
-    kept = {owned.taint_key(taint) for taint in change.after["taints"]}
-    lost_taints = {owned.taint_key(taint) for taint in change.before["taints"]} - kept
-    taints = spec.get("taints") or []
-    remaining = [taint for taint in taints if owned.taint_key(taint) not in lost_taints]
-    body: dict[str, Any] = {"metadata": {"labels": lost_labels}} if lost_labels else {}
-    if len(remaining) != len(taints):
-        body["taints"] = remaining or None
+def machine_patch(machine: Mapping[str, Any], change: owned.Change) -> dict[str, Any] | None:
+    """A merge patch by which a Machine follows its template in what both carry; what is new there is for new Machines.
+
+    Else the machine API would go on putting the old labels and taints on the Machine's node.
+    """
+    given = _given(machine.get("spec"))
+    before, after = change.before["labels"], change.after["labels"]
+    shared = [key for key in {**before, **after} if key in given.labels]
+    relabelled = {key: after.get(key) for key in shared if after.get(key) != given.labels[key]}
+    taints = owned.replaced(given.taints, change.before["taints"], change.after["taints"])
+    body: dict[str, Any] = {"metadata": {"labels": relabelled}} if relabelled else {}
+    if taints is not None:
+        body["taints"] = taints or None
     return {"metadata": {"resourceVersion": machine["metadata"]["resourceVersion"]}, "spec": body} if body else None

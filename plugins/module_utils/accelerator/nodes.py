@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -53,6 +53,8 @@ class Accelerator:
     """devices that the node knows and does not offer"""
     evidence: str | None = None
     """the label that says "here is hardware", where no device is offered"""
+    others: dict[str, int] = field(default_factory=dict)
+    """allocatable devices of further vendors, for which the node is not labelled"""
 
     @property
     def count(self) -> int:
@@ -70,6 +72,7 @@ class Accelerator:
             "mig": self.mig,
             "mig_profiles": dict(self.profiles),
             "unhealthy": self.unhealthy,
+            "others": dict(self.others),
         }
 
 
@@ -118,8 +121,11 @@ class Plan:
     """why it is left alone"""
     patch: dict[str, Any] | None = None
     """the merge patch to send, None where nothing differs"""
-    inherited: owned.Record = owned.NOTHING
+    born: owned.Born = owned.WITHOUT_TEMPLATE
     """what the plan was made with"""
+    adoption: dict[str, Any] | None = None
+    """merge patch that records on the node what only its template's record vouches for and the node is about to lose:
+    to be sent before the template forgets it"""
 
 
 def make_options(
@@ -157,14 +163,18 @@ def make_options(
 def discover(node: Mapping[str, Any], table: Table = DEFAULT_TABLE) -> Accelerator | None:
     """The node's accelerator: by allocatable resources first, by the hardware's labels where none is offered.
 
-    A node with devices of several vendors counts for the first one in the table.
+    A node with devices of several vendors counts for the first one in the table, since a label has one value: of two
+    vendors' products, memory and counts a selector could not tell whose they are. The others are in ``others``.
     """
     status = node.get("status") or {}
     allocatable, capacity = amounts(status.get("allocatable")), amounts(status.get("capacity"))
+    devices = {name: value for name, value in sorted(allocatable.items()) if value > 0}
     for vendor in table.vendors:
-        offered = {name: value for name, value in sorted(allocatable.items()) if value > 0 and vendor.devices(name)}
+        offered = {name: value for name, value in devices.items() if vendor.devices(name)}
         if offered:
-            return _accelerator(node, vendor, offered, capacity, labels.HEALTHY, None)
+            others = {name: value for name, value in devices.items() if name not in offered and table.of_resource(name)}
+            found = _accelerator(node, vendor, offered, capacity, labels.HEALTHY, None)
+            return replace(found, others=others)
     live = placement.node_labels(node)
     for vendor in table.vendors:
         evidence = next((label for label in vendor.present if is_true(live.get(label))), None)
@@ -217,8 +227,8 @@ def taints(vendor: Vendor, options: Options) -> list[owned.Taint]:
     return list(found.values())
 
 
-def plan(node: Mapping[str, Any], options: Options, inherited: owned.Record = owned.NOTHING) -> Plan:
-    """What has to be done to one node. inherited: what its MachineSet's template gave it and is ours there."""
+def plan(node: Mapping[str, Any], options: Options, born: owned.Born = owned.WITHOUT_TEMPLATE) -> Plan:
+    """What has to be done to one node. born: what it has from its MachineSet's template."""
     name = str(node["metadata"]["name"])
     accelerator = discover(node, options.table)
     skipped = out_of_scope(node, options)
@@ -226,17 +236,27 @@ def plan(node: Mapping[str, Any], options: Options, inherited: owned.Record = ow
         return Plan(name, accelerator, None, skipped=skipped)
     goal = wanted(node, options)
     metadata, spec = node["metadata"], node.get("spec") or {}
+    live, annotation = metadata.get("labels") or {}, (metadata.get("annotations") or {}).get(options.annotation)
     change = owned.change(
-        metadata.get("labels") or {},
+        live,
         spec.get("taints") or [],
-        (metadata.get("annotations") or {}).get(options.annotation),
+        annotation,
         wanted_labels=goal["labels"],
         wanted_taints=goal["taints"],
         prefix=options.prefix,
-        inherited=inherited,
+        born=born,
     )
     patch = _patch(node, change, options) if change else None
-    return Plan(name, accelerator, change, patch=patch, inherited=inherited)
+    adoption = None
+    if owned.orphans(annotation, born, change):
+        text = owned.known(live, annotation, options.prefix, born).text()
+        adoption = {
+            "metadata": {
+                "resourceVersion": metadata["resourceVersion"],
+                "annotations": {options.annotation: text},
+            }
+        }
+    return Plan(name, accelerator, change, patch=patch, born=born, adoption=adoption)
 
 
 def out_of_scope(node: Mapping[str, Any], options: Options) -> str | None:

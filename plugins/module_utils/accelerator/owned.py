@@ -4,7 +4,9 @@
 """Labels and taints that we put on an object of somebody else's, and how to take them away again.
 
 What is ours, and what was there before, is recorded in one annotation of the object. So only our own keys are ever
-written, stale ones are found without guessing, and a full removal leaves the object as it was.
+written, stale ones are found without guessing, and a full removal leaves the object as it was. Two things are ours
+without a record: what an object was born with from a template that we changed, and our own labels on an object whose
+record was lost.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels as names
 
 Taint = dict[str, Any]
 TaintKey = tuple[str, str]
@@ -53,6 +57,20 @@ NOTHING = Record()
 
 
 @dataclass(frozen=True)
+class Born:
+    """What an object has from a template."""
+
+    record: Record = NOTHING
+    """what of it is ours in the template, so that it does not count as having been there before"""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """what of ours it goes on being given, and therefore keeps, whatever else is wanted"""
+    taints: list[Taint] = field(default_factory=list)
+
+
+WITHOUT_TEMPLATE = Born()
+
+
+@dataclass(frozen=True)
 class Change:
     """The way from what an object carries to what it should carry."""
 
@@ -78,20 +96,19 @@ def change(
     wanted_labels: Mapping[str, str],
     wanted_taints: Sequence[Taint],
     prefix: str,
-    inherited: Record = NOTHING,
+    born: Born = WITHOUT_TEMPLATE,
 ) -> Change:
     """What has to be written so that the object carries what is wanted, and nothing of ours besides.
 
-    labels, taints, annotation: what it carries now; inherited: what came from its template and is ours there, so that
-    it does not count as having been there before.
+    labels, taints, annotation: what it carries now.
     """
-    owned = Record.parse(annotation)
-    new_labels, label_record = _labels(labels, owned, wanted_labels, prefix, inherited)
-    new_taints, taint_record = _taints(taints, owned, wanted_taints, inherited)
+    ours = known(labels, annotation, prefix, born)
+    new_labels, label_record = _labels(labels, ours, {**born.labels, **wanted_labels})
+    new_taints, taint_record = _taints(taints, ours, _both(wanted_taints, born.taints))
     record = Record(label_record, taint_record)
     text = record.text() if record else None
-    keys = sorted({*owned.labels, *label_record})
-    touched = {*owned.taints, *taint_record}
+    keys = sorted({*ours.labels, *label_record})
+    touched = {*ours.taints, *taint_record}
     return Change(
         labels=new_labels,
         taints=None if new_taints == list(taints) else new_taints,
@@ -102,35 +119,42 @@ def change(
     )
 
 
+def known(labels: Mapping[str, str], annotation: str | None, prefix: str, born: Born = WITHOUT_TEMPLATE) -> Record:
+    """All that is ours on an object: by its own record, by its template's, and by our labels' names."""
+    own = Record.parse(annotation)
+    # where the record knows of our labels, one that it does not know is somebody else's
+    recorded = names.key(prefix, names.VENDOR) in own.labels
+    lost = {} if recorded else dict.fromkeys(names.ours(labels, prefix))
+    return Record({**lost, **born.record.labels, **own.labels}, {**born.record.taints, **own.taints})
+
+
+def orphans(annotation: str | None, born: Born, planned: Change) -> bool:
+    """Whether the plan takes something away that nothing but the template's record says to be ours."""
+    own = Record.parse(annotation)
+    labels = born.record.labels.keys() - own.labels.keys() - planned.record.labels.keys()
+    taints = born.record.taints.keys() - own.taints.keys() - planned.record.taints.keys()
+    return bool(labels or taints)
+
+
 def _labels(
-    live: Mapping[str, str], owned: Record, wanted: Mapping[str, str], prefix: str, inherited: Record
+    live: Mapping[str, str], ours: Record, wanted: Mapping[str, str]
 ) -> tuple[dict[str, str | None], dict[str, str | None]]:
-    changes: dict[str, str | None] = {}
-    record: dict[str, str | None] = {}
-    for key, value in wanted.items():
-        record[key] = _label_before(key, value, live, owned, prefix, inherited)
-        if live.get(key) != value:
-            changes[key] = value
-    for key, was in owned.labels.items():
+    record = {key: ours.labels[key] if key in ours.labels else live.get(key) for key in wanted}
+    changes: dict[str, str | None] = {key: value for key, value in wanted.items() if live.get(key) != value}
+    for key, was in ours.labels.items():
         if key not in wanted and live.get(key) != was:
             changes[key] = was
     return changes, record
 
 
-def _label_before(
-    key: str, value: str, live: Mapping[str, str], owned: Record, prefix: str, inherited: Record
-) -> str | None:
-    for record in (owned, inherited):
-        if key in record.labels:
-            return record.labels[key]
-    # Under our own prefix, and just what we would write: ours, from a template or a record that was lost.
-    if key.startswith(f"{prefix}/") and live.get(key) == value:
-        return None
-    return live.get(key)
+def _both(wanted: Sequence[Taint], more: Sequence[Taint]) -> list[Taint]:
+    """The wanted taints, and of the others those that are not among them."""
+    keys = {taint_key(taint) for taint in wanted}
+    return [*wanted, *(taint for taint in more if taint_key(taint) not in keys)]
 
 
 def _taints(
-    live: Sequence[Taint], owned: Record, wanted: Sequence[Taint], inherited: Record
+    live: Sequence[Taint], ours: Record, wanted: Sequence[Taint]
 ) -> tuple[list[Taint], dict[TaintKey, Taint | None]]:
     result = [dict(taint) for taint in live]
     record: dict[TaintKey, Taint | None] = {}
@@ -139,17 +163,16 @@ def _taints(
         index = _find(result, key)
         if index is None:
             result.append(dict(taint))
-            record[key] = owned.taints.get(key)
+            record[key] = ours.taints.get(key)
             continue
-        known = next((record_of.taints[key] for record_of in (owned, inherited) if key in record_of.taints), _UNKNOWN)
-        if _same_value(result[index], taint):
-            if known is not _UNKNOWN:
-                record[key] = known
+        same = _same_value(result[index], taint)
+        if same and key not in ours.taints:
             continue  # the same taint, put there by somebody else, stays theirs
-        record[key] = dict(result[index]) if known is _UNKNOWN else known
-        result[index] = dict(taint)
+        record[key] = ours.taints[key] if key in ours.taints else dict(result[index])
+        if not same:
+            result[index] = dict(taint)
     kept = {taint_key(taint) for taint in wanted}
-    for key, was in owned.taints.items():
+    for key, was in ours.taints.items():
         index = _find(result, key)
         if key in kept or index is None:
             continue
@@ -157,7 +180,16 @@ def _taints(
     return result, record
 
 
-_UNKNOWN: Any = object()
+def replaced(taints: Sequence[Taint], before: Sequence[Taint], after: Sequence[Taint]) -> list[Taint] | None:
+    """*taints* with those of *before* or *after* among them as they are after; None where they are so already."""
+    becomes: dict[TaintKey, Taint | None] = {taint_key(taint): None for taint in before}
+    becomes.update((taint_key(taint), taint) for taint in after)
+    result: list[Taint] = []
+    for taint in taints:
+        target = becomes.get(taint_key(taint), taint)
+        if target:
+            result.append(taint if _same_value(taint, target) else target)
+    return None if result == list(taints) else result
 
 
 def taint_key(taint: Mapping[str, Any]) -> TaintKey:

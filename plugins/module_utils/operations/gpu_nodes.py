@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import (
@@ -52,6 +53,16 @@ class Task:
     workers: int = 8
     check_mode: bool = False
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether all nodes of the cluster are listed."""
+        return not (self.selector or self.options.names)
+
+    @property
+    def limited(self) -> bool:
+        """Whether some nodes are left out by their names or labels."""
+        return not self.everywhere or bool(self.options.exclude)
+
 
 @dataclass
 class Outcome:
@@ -88,15 +99,18 @@ def run(client: Client, task: Task, outcome: Outcome) -> None:
     """Do the task; *outcome* holds what was done, also when an error ends it early."""
     live = _list_nodes(client, task)
     sets = _plan_sets(client, task, live, outcome) if task.with_machine_sets else []
-    inherited = {name: item.record for item in sets for name in item.nodes}
-    plans = [nodes.plan(node, task.options, inherited.get(node["metadata"]["name"], owned.NOTHING)) for node in live]
+    born = {name: found for item in sets for name, found in item.plan.born.items()}
+    plans = [
+        nodes.plan(node, task.options, born.get(node["metadata"]["name"], owned.WITHOUT_TEMPLATE)) for node in live
+    ]
+    if not task.check_mode:
+        plans = _adopted(client, task, plans)
     _write_sets(client, task, sets, outcome)
     outcome.nodes += _write_nodes(client, task, plans)
     outcome.summary.update(_summary(plans, outcome.nodes))
     outcome.warnings += _warnings(plans)
     if task.with_profiles:
-        found = [plan.accelerator for plan in plans if plan.accelerator and not plan.skipped]
-        outcome.profiles += _profiles(client, task, found, outcome)
+        outcome.profiles += _profiles(client, task, plans, outcome)
 
 
 def _list_nodes(client: Client, task: Task) -> list[dict[str, Any]]:
@@ -149,12 +163,33 @@ def _persistently(
     raise AssertionError("unreachable")
 
 
+def _adopted(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> list[nodes.Plan]:
+    """The plans, after each node has on record what only its template vouches for and is about to forget.
+
+    So a task that is cut short between template and node is finished by the next one.
+    """
+
+    def adopt(plan: nodes.Plan) -> nodes.Plan | None:
+        def again(live: dict[str, Any]) -> Mapping[str, Any] | None:
+            return nodes.plan(live, task.options, plan.born).adoption
+
+        _persistently(client, NODE, plan.name, None, plan.adoption, again, dry_run=False)
+        live = client.get(NODE, plan.name)
+        return nodes.plan(live, task.options, plan.born) if live else None
+
+    todo = [plan for plan in plans if plan.adoption]
+    answers = zip(todo, pool.each(adopt, todo, task.workers), strict=True)
+    # what kept a node from being written now will be told when its turn comes
+    done = {plan.name: answer.value for plan, answer in answers if answer.value}
+    return [done.get(plan.name, plan) for plan in plans]
+
+
 def _write_nodes(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> list[dict[str, Any]]:
     latest = {plan.name: plan for plan in plans}
 
     def write(plan: nodes.Plan) -> str:
         def again(live: dict[str, Any]) -> Mapping[str, Any] | None:
-            latest[plan.name] = nodes.plan(live, task.options, plan.inherited)
+            latest[plan.name] = nodes.plan(live, task.options, plan.born)
             return latest[plan.name].patch
 
         return _persistently(client, NODE, plan.name, None, plan.patch, again, dry_run=task.check_mode)
@@ -206,9 +241,15 @@ def _diff(entry: Mapping[str, Any]) -> dict[str, Any]:
 # -- machine sets -----------------------------------------------------------------------------------------------
 
 
-def _plan_sets(
-    client: Client, task: Task, live: Sequence[dict[str, Any]], outcome: Outcome
-) -> list[machine_sets.SetPlan]:
+@dataclass
+class _Set:
+    """A MachineSet's plan, and how to plan anew where somebody else changes the set meanwhile."""
+
+    plan: machine_sets.SetPlan
+    replan: Callable[[dict[str, Any]], machine_sets.SetPlan]
+
+
+def _plan_sets(client: Client, task: Task, live: Sequence[dict[str, Any]], outcome: Outcome) -> list[_Set]:
     try:
         sets = client.list(MACHINE_SET, task.machine_sets_namespace)
         machines = client.list(MACHINE, task.machine_sets_namespace) if sets else []
@@ -217,65 +258,117 @@ def _plan_sets(
         return []
     members = machine_sets.members(machines)
     by_name = {node["metadata"]["name"]: node for node in live}
-    return [machine_sets.plan(item, members.get(item["metadata"]["name"], []), by_name, task.options) for item in sets]
-
-
-def _write_sets(client: Client, task: Task, sets: Sequence[machine_sets.SetPlan], outcome: Outcome) -> None:
-    def write(plan: machine_sets.SetPlan) -> str:
-        for machine, patch in plan.machines:
-            _write_machine(client, plan.namespace, machine, patch, task.check_mode)
-        return _persistently(
-            client, MACHINE_SET, plan.name, plan.namespace, plan.patch, _give_up, dry_run=task.check_mode
+    plans = []
+    for item in sets:
+        its_machines = members.get(item["metadata"]["name"], [])
+        replan = partial(
+            machine_sets.plan,
+            machines=its_machines,
+            nodes_by_name=by_name,
+            options=task.options,
+            everywhere=task.everywhere,
         )
+        plans.append(_Set(replan(item), replan))
+    unsure = [item.plan.name for item in plans if item.plan.unsure]
+    if unsure:
+        outcome.warnings.append(
+            f"Without nodes it is not known whether `nodes` or `selector` mean MachineSet {', '.join(unsure)}: left "
+            "alone. A task without `nodes` and `selector` takes in every MachineSet."
+        )
+    return plans
 
-    told = [plan for plan in sets if plan.change is not None and (plan.vendor or plan.patch)]
-    todo = [plan for plan in told if plan.patch]
-    answers = dict(zip((plan.name for plan in todo), pool.each(write, todo, task.workers), strict=True))
-    for plan in told:
-        entry = _entry("MachineSet", plan.name, plan.namespace, plan.change, answers.get(plan.name))
+
+def _write_sets(client: Client, task: Task, sets: Sequence[_Set], outcome: Outcome) -> None:
+    def write(item: _Set) -> str:
+        first = item.plan
+        moved = _write_machines(client, first, task.check_mode)
+
+        def again(live: dict[str, Any]) -> Mapping[str, Any] | None:
+            nonlocal moved
+            item.plan = item.replan(live)
+            moved = _write_machines(client, item.plan, task.check_mode) or moved
+            return item.plan.patch
+
+        answer = _persistently(
+            client, MACHINE_SET, first.name, first.namespace, first.patch, again, dry_run=task.check_mode
+        )
+        return "change" if moved and answer == "unchanged" else answer
+
+    told = [item for item in sets if item.plan.vendor or item.plan.patch or item.plan.machines]
+    todo = [item for item in told if item.plan.patch or item.plan.machines]
+    answers = dict(zip((item.plan.name for item in todo), pool.each(write, todo, task.workers), strict=True))
+    for item in told:
+        plan = item.plan
+        change = plan.change if plan.patch or not plan.machines else None
+        entry = _entry("MachineSet", plan.name, plan.namespace, change, answers.get(plan.name))
         outcome.machine_sets.append({**entry, "vendor": plan.vendor})
 
 
-def _write_machine(client: Client, namespace: str, name: str, patch: Mapping[str, Any], dry_run: bool) -> None:
-    _persistently(client, MACHINE, name, namespace, patch, _give_up, dry_run=dry_run)
-
-
-def _give_up(live: dict[str, Any]) -> Mapping[str, Any] | None:
-    """Machine sets are planned together with their nodes: a second look at one alone does not do."""
-    raise errors.Conflict(
-        f"Cannot change {live['kind']} {live['metadata']['name']}: it was changed meanwhile: run the task again."
-    )
+def _write_machines(client: Client, plan: machine_sets.SetPlan, dry_run: bool) -> bool:
+    """Write the Machines before their set; whether one was changed."""
+    change = plan.change
+    if change is None:
+        return False
+    answers = [
+        _persistently(
+            client,
+            MACHINE,
+            name,
+            plan.namespace,
+            patch,
+            lambda live: machine_sets.machine_patch(live, change),
+            dry_run=dry_run,
+        )
+        for name, patch in plan.machines
+    ]
+    return "change" in answers
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------
 
 
-def _profiles(client: Client, task: Task, found: Sequence[nodes.Accelerator], outcome: Outcome) -> list[dict[str, Any]]:
+def _profiles(client: Client, task: Task, plans: Sequence[nodes.Plan], outcome: Outcome) -> list[dict[str, Any]]:
     kinds = profiles.kinds(lambda kind: _served(client, kind))
     if not kinds:
         outcome.warnings.append("The cluster serves neither HardwareProfile nor AcceleratorProfile: none was written.")
         return []
     namespace = task.profiles_namespace or _dashboard_namespace(client)
-    wanted = [item for kind in kinds for item in _wanted_profiles(client, task, kind, namespace, found)]
+    found = profiles.offers(plan.accelerator for plan in plans if plan.accelerator and not plan.skipped)
+    if task.options.present:
+        wanted = [_wanted_profile(task, kind, offer, namespace) for kind in kinds for offer in found]
+    else:
+        going = {offer.name for offer in found} - _kept_profiles(client, task, plans) if task.limited else None
+        wanted = [item for kind in kinds for item in _unwanted_profiles(client, kind, namespace, going)]
     settings = reconcile.Settings(manager=FIELD_MANAGER, force_conflicts=task.force_conflicts, workers=task.workers)
     changes = reconcile.ensure(client, wanted, settings, check_mode=task.check_mode)
     return [_profile_entry(change) for change in changes]
 
 
-def _wanted_profiles(
-    client: Client,
-    task: Task,
-    kind: tuple[str, str, str, bool],
-    namespace: str,
-    found: Sequence[nodes.Accelerator],
+def _wanted_profile(
+    task: Task, kind: tuple[str, str, str, bool], offer: profiles.Offer, namespace: str
+) -> reconcile.Wanted:
+    body = profiles.build(kind, offer, task.options, namespace)
+    return reconcile.Wanted(Resource(*kind), offer.name, namespace, body)
+
+
+def _unwanted_profiles(
+    client: Client, kind: tuple[str, str, str, bool], namespace: str, going: set[str] | None
 ) -> list[reconcile.Wanted]:
-    resource = Resource(*kind)
-    if task.options.present:
-        bodies = [profiles.build(kind, offer, task.options, namespace) for offer in profiles.offers(found)]
-        return [reconcile.Wanted(resource, body["metadata"]["name"], namespace, body) for body in bodies]
+    """Our profiles, or those of them with a name in *going*, to be deleted."""
     ours = ",".join(f"{key}={value}" for key, value in profiles.MANAGED_BY.items())
-    live = client.list(resource, namespace, label_selector=ours)
-    return [reconcile.Wanted(resource, item["metadata"]["name"], namespace, None) for item in live]
+    names = [item["metadata"]["name"] for item in client.list(Resource(*kind), namespace, label_selector=ours)]
+    return [
+        reconcile.Wanted(Resource(*kind), name, namespace, None) for name in names if going is None or name in going
+    ]
+
+
+def _kept_profiles(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> set[str]:
+    """The profiles of devices on nodes that keep their labels, since the task leaves them alone."""
+    touched = {plan.name for plan in plans if not plan.skipped}
+    vendor = labels.key(task.options.prefix, labels.VENDOR)
+    others = [node for node in client.list(NODE, label_selector=vendor) if node["metadata"]["name"] not in touched]
+    found = [nodes.discover(node, task.options.table) for node in others]
+    return {offer.name for offer in profiles.offers(item for item in found if item)}
 
 
 def _served(client: Client, kind: tuple[str, str, str, bool]) -> bool:
@@ -332,18 +425,27 @@ def _summary(plans: Sequence[nodes.Plan], entries: Sequence[Mapping[str, Any]]) 
 
 
 def _warnings(plans: Sequence[nodes.Plan]) -> list[str]:
-    waiting = [plan for plan in plans if not plan.skipped and plan.accelerator and not plan.accelerator.count]
-    partly = [plan for plan in plans if not plan.skipped and plan.accelerator and plan.accelerator.count]
-    partly = [plan for plan in partly if plan.accelerator and plan.accelerator.unhealthy]
+    considered = [(plan.name, plan.accelerator) for plan in plans if not plan.skipped and plan.accelerator]
+    waiting = [(name, str(item.evidence)) for name, item in considered if not item.count]
+    partly = [(name, str(item.unhealthy)) for name, item in considered if item.count and item.unhealthy]
+    mixed = [(name, f"{item.vendor.name}, beside {', '.join(item.others)}") for name, item in considered if item.others]
     found = []
     if waiting:
-        named = ", ".join(f"{plan.name} ({plan.accelerator.evidence})" for plan in waiting[:5] if plan.accelerator)
-        more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
         found.append(
-            f"Accelerator hardware without a ready driver on {named}{more}: look at the vendor's operator, its driver "
-            "and device plugin pods on the node."
+            f"Accelerator hardware without a ready driver on {_some(waiting)}: look at the vendor's operator, its "
+            "driver and device plugin pods on the node."
         )
     if partly:
-        named = ", ".join(f"{plan.name} ({plan.accelerator.unhealthy})" for plan in partly[:5] if plan.accelerator)
-        found.append(f"Devices that are known but not offered, most likely unhealthy, on {named}.")
+        found.append(f"Devices that are known but not offered, most likely unhealthy, on {_some(partly)}.")
+    if mixed:
+        found.append(
+            f"Devices of several vendors on {_some(mixed)}: a node is labelled for one of them. Ask for the others "
+            "with `select: none`."
+        )
     return found
+
+
+def _some(items: Sequence[tuple[str, str]]) -> str:
+    """The first five nodes and what is to be said of each, and how many more there are."""
+    named = ", ".join(f"{name} ({text})" for name, text in items[:5])
+    return f"{named} and {len(items) - 5} more" if len(items) > 5 else named

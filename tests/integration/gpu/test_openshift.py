@@ -111,7 +111,10 @@ def test_new_nodes_do_not_come_bare_and_removal_reaches_them_all(
     machine(client, namespace, "cpu", f"{tag}-cpu")
     before = {name: template_of(client, namespace, name) for name in ("gpu", "cpu", "empty")}
     task = {"with_machine_sets": True, "machine_sets_namespace": namespace}
-    options: Object = {"selector": f"test={tag}", "taints": [{"value": "present"}], "task": task}
+    # no selector: with one nobody knows whether it means a set without nodes
+    options: Object = {"taints": [{"value": "present"}], "task": task}
+    limited = run(check=True, selector=f"test={tag}", **options)
+    assert [item["name"] for item in limited.machine_sets] == ["gpu"] and "MachineSet empty" in limited.warnings[0]
 
     predicted = run(check=True, **options)
     assert {name: template_of(client, namespace, name) for name in before} == before, "check mode wrote"
@@ -132,26 +135,49 @@ def test_new_nodes_do_not_come_bare_and_removal_reaches_them_all(
     assert not run(**options).plain()["changed"]
 
     # the machine API makes a node from the template, which therefore carries label and taint from its first moment
-    make_nodes(
-        [
-            fake_node(
-                f"{tag}-new", {"nvidia.com/gpu": "1"}, {**labels, **gpu["metadata"]["labels"]}, taints=gpu["taints"]
-            )
-        ]
-    )
-    machine(client, namespace, "gpu", f"{tag}-new", {"metadata": gpu["metadata"], "taints": gpu["taints"]})
+    def scale_up(name: str) -> None:
+        born = {**labels, **gpu["metadata"]["labels"]}
+        make_nodes([fake_node(name, {"nvidia.com/gpu": "1"}, born, taints=gpu["taints"])])
+        machine(client, namespace, "gpu", name, {"metadata": gpu["metadata"], "taints": gpu["taints"]})
+
+    scale_up(f"{tag}-new")
     run(**options)
     assert not run(**options).plain()["changed"]
+    scale_up(f"{tag}-late")  # no run of ours sees it before the removal
 
-    run(present=False, selector=f"test={tag}", task=task)
+    run(present=False, task=task)
     assert {name: template_of(client, namespace, name) for name in before} == before
-    made = client.get(MACHINE, f"{tag}-new", namespace)
-    assert made and made["spec"] == {"metadata": {"labels": {"pool": "gpu"}}, "taints": [THEIRS]}
-    for name in (f"{tag}-old", f"{tag}-new"):
+    for name in (f"{tag}-new", f"{tag}-late"):
+        made = client.get(MACHINE, name, namespace)
+        assert made and made["spec"] == {"metadata": {"labels": {"pool": "gpu"}}, "taints": [THEIRS]}
+    for name in (f"{tag}-old", f"{tag}-new", f"{tag}-late"):
         node = client.get(NODE, name)
         assert node and not [key for key in str(content(node)).split("'") if key.startswith(PREFIX)]
         assert "nvidia.com/gpu" not in [taint["key"] for taint in node["spec"].get("taints", [])]
-    assert not run(present=False, selector=f"test={tag}", task=task).plain()["changed"]
+    assert not run(present=False, task=task).plain()["changed"]
+
+
+def test_removal_from_one_node_leaves_the_other_set_alone(
+    client: Client,
+    make_nodes: MakeNodes,
+    make_namespace: Callable[..., str],
+    serve_kinds: Callable[..., None],
+    run: Run,
+    tag: str,
+) -> None:
+    serve_kinds(*MACHINES)
+    namespace = make_namespace("gpu-machines")
+    make_nodes([fake_node(f"{tag}-{name}", {"nvidia.com/gpu": "1"}, {"test": tag}) for name in ("a", "b")])
+    for name in ("a", "b"):
+        machine_set(client, namespace, name)
+        machine(client, namespace, name, f"{tag}-{name}")
+    task = {"with_machine_sets": True, "machine_sets_namespace": namespace}
+    bare = template_of(client, namespace, "a")
+    run(selector=f"test={tag}", taints=[{}], task=task)
+    labelled = template_of(client, namespace, "b")
+    assert labelled != bare
+    run(present=False, names=[f"{tag}-a"], task=task)
+    assert (template_of(client, namespace, "a"), template_of(client, namespace, "b")) == (bare, labelled)
 
 
 def test_a_cluster_without_the_machine_api_is_told_so(

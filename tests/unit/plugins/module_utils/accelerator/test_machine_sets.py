@@ -43,10 +43,14 @@ def machine_set(annotations: dict[str, str] | None = None, **template: Any) -> d
 
 
 def plan(
-    subject: dict[str, Any], machines: list[dict[str, Any]], its_nodes: list[dict[str, Any]], **options: Any
+    subject: dict[str, Any],
+    machines: list[dict[str, Any]],
+    its_nodes: list[dict[str, Any]],
+    everywhere: bool = True,
+    **options: Any,
 ) -> machine_sets.SetPlan:
     by_name = {item["metadata"]["name"]: item for item in its_nodes}
-    return machine_sets.plan(subject, machines, by_name, nodes.make_options(**options))
+    return machine_sets.plan(subject, machines, by_name, nodes.make_options(**options), everywhere=everywhere)
 
 
 def test_the_template_gets_what_all_its_nodes_have_in_common() -> None:
@@ -59,7 +63,7 @@ def test_the_template_gets_what_all_its_nodes_have_in_common() -> None:
         "taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "x"}],
     }
     assert found.patch["metadata"]["resourceVersion"] == "3"
-    assert (found.nodes, found.vendor, found.machines) == (["n1", "n2"], "nvidia", [])
+    assert (found.vendor, found.machines, found.born) == ("nvidia", [], {})
 
 
 def test_nodes_that_differ_share_the_vendor_only() -> None:
@@ -94,30 +98,73 @@ def test_a_set_without_devices_gets_nothing() -> None:
     assert found.patch is None
 
 
+TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
+OTHER = {"key": "team", "effect": "NoSchedule"}
+RECORD = owned.Record({f"{PREFIX}/vendor": None}, {("nvidia.com/gpu", "NoSchedule"): None})
+GIVEN = {"metadata": {"labels": {f"{PREFIX}/vendor": "nvidia", "role": "gpu"}}, "taints": [TAINT, OTHER]}
+BARE = {"metadata": {"labels": {f"{PREFIX}/vendor": None}}, "taints": [OTHER]}
+
+
+def labelled_set() -> dict[str, Any]:
+    return machine_set({f"{PREFIX}/owned": RECORD.text()}, **GIVEN)
+
+
 def test_removal_takes_it_from_template_and_machines() -> None:
-    taint = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
-    record = owned.Record({f"{PREFIX}/vendor": None}, {("nvidia.com/gpu", "NoSchedule"): None})
-    labels = {f"{PREFIX}/vendor": "nvidia", "role": "gpu"}
-    other = {"key": "team", "effect": "NoSchedule"}
-    subject = machine_set({f"{PREFIX}/owned": record.text()}, metadata={"labels": labels}, taints=[taint, other])
-    made_since = machine("new", "n2", metadata={"labels": labels}, taints=[taint, other])
-    found = plan(subject, [machine("old", "n1"), made_since], [node("n1", 1), node("n2", 1)], present=False)
+    made_since = machine("new", "n2", **GIVEN)
+    found = plan(labelled_set(), [machine("old", "n1"), made_since], [node("n1", 1), node("n2", 1)], present=False)
     assert found.patch == {
         "metadata": {"resourceVersion": "3", "annotations": {f"{PREFIX}/owned": None}},
-        "spec": {
-            "template": {"spec": {"metadata": {"labels": {f"{PREFIX}/vendor": None}}, "taints": [other]}},
-        },
+        "spec": {"template": {"spec": BARE}},
     }
-    assert found.machines == [
-        (
-            "new",
-            {
-                "metadata": {"resourceVersion": "2"},
-                "spec": {"metadata": {"labels": {f"{PREFIX}/vendor": None}}, "taints": [other]},
-            },
-        )
-    ]
-    assert found.record == record
+    assert found.machines == [("new", {"metadata": {"resourceVersion": "2"}, "spec": BARE})]
+    # the node of the older Machine was given nothing: a taint like ours there is not from the template
+    assert found.born == {"n2": owned.Born(RECORD)}
+
+
+def test_a_machine_follows_what_its_template_changes() -> None:
+    stale = {"metadata": {"labels": {f"{PREFIX}/vendor": "amd", "role": "gpu"}}, "taints": [OTHER, TAINT]}
+    found = plan(labelled_set(), [machine("a", "n1", **stale)], [node("n1", 1)], taints=[{"value": "x"}])
+    [(_name, patch)] = found.machines
+    assert patch["spec"] == {
+        "metadata": {"labels": {f"{PREFIX}/vendor": "nvidia"}},
+        "taints": [OTHER, {**TAINT, "value": "x"}],
+    }
+    assert found.born["n1"] == owned.Born(RECORD, {f"{PREFIX}/vendor": "nvidia"}, [{**TAINT, "value": "x"}])
+
+
+def test_a_taint_that_is_no_longer_asked_for_leaves_machines_and_the_nodes_born_with_it() -> None:
+    found = plan(labelled_set(), [machine("a", "n1", **GIVEN)], [node("n1", 1)])
+    assert found.machines[0][1]["spec"] == {"taints": [OTHER]}
+    assert found.born["n1"] == owned.Born(RECORD, {f"{PREFIX}/vendor": "nvidia"})
+
+
+def test_removal_leaves_alone_what_is_not_meant() -> None:
+    """Sets of which no node is meant, and the Machines and the template of nodes that are not."""
+    machines = [machine("a", "n1", **GIVEN), machine("b", "n2", **GIVEN)]
+    both = [node("n1", 1), node("n2", 1)]
+    for its_nodes, options in (([], {"everywhere": False}), (both, {"names": ["n3"]}), (both, {"exclude": ["n*"]})):
+        found = plan(labelled_set(), machines, its_nodes, present=False, **options)
+        assert (found.change, found.patch, found.machines, found.unsure) == (None, None, [], False)
+    for its_nodes, options in (([both[0]], {"everywhere": False}), (both, {"exclude": ["n2"]})):
+        found = plan(labelled_set(), machines, its_nodes, present=False, **options)
+        assert found.patch is None and [name for name, _patch in found.machines] == ["a"]
+        assert list(found.born) == ["n1"]
+
+
+def test_without_nodes_nothing_says_whether_a_set_is_meant() -> None:
+    announced = machine_set({"machine.openshift.io/GPU": "1"})
+    for subject, present in ((labelled_set(), False), (announced, True)):
+        found = plan(subject, [], [], present=present, everywhere=False)
+        assert found.unsure and found.change is None
+        assert plan(subject, [], [], present=present).patch
+    assert not plan(machine_set(), [], [], present=False, everywhere=False).unsure
+
+
+def test_nodes_that_are_gone_or_going_do_not_keep_a_set_from_being_cleaned() -> None:
+    going = node("n1", 1)
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    found = plan(labelled_set(), [machine("a", "n1", **GIVEN), machine("b", "gone")], [going], present=False)
+    assert found.patch and [name for name, _patch in found.machines] == ["a"]
 
 
 def test_machines_are_matched_by_owner_or_label() -> None:

@@ -22,7 +22,7 @@ class Carrier:
         self.labels, self.taints, self.annotation = dict(labels), copy.deepcopy(taints), annotation
 
     def want(
-        self, labels: dict[str, str], taints: list[owned.Taint], inherited: owned.Record = owned.NOTHING
+        self, labels: dict[str, str], taints: list[owned.Taint], born: owned.Born = owned.WITHOUT_TEMPLATE
     ) -> owned.Change:
         change = owned.change(
             self.labels,
@@ -31,7 +31,7 @@ class Carrier:
             wanted_labels=labels,
             wanted_taints=taints,
             prefix=PREFIX,
-            inherited=inherited,
+            born=born,
         )
         for key, value in change.labels.items():
             if value is None:
@@ -65,7 +65,7 @@ TAINTS = st.lists(
 def test_whatever_was_wanted_removal_restores_what_was_there(
     labels: dict[str, str], taints: list[owned.Taint], wishes: list[tuple[dict[str, str], list[owned.Taint]]]
 ) -> None:
-    # a label of our own prefix with just our value counts as ours (a lost record), so none may be there to begin with
+    # our own labels are ours without a record too (it may be lost), so none may be there to begin with
     labels = {key: value for key, value in labels.items() if not key.startswith(f"{PREFIX}/")}
     carrier = Carrier(labels, taints)
     before = carrier.carried()
@@ -87,7 +87,8 @@ def test_only_what_is_wanted_or_was_ours_is_written(
 ) -> None:
     carrier = Carrier(labels, taints)
     change = carrier.want(wanted, wanted_taints)
-    assert set(change.labels) <= set(wanted)
+    ours = {key for key in labels if key.startswith(f"{PREFIX}/") and VENDOR in labels}
+    assert set(change.labels) <= set(wanted) | ours
     touched = {owned.taint_key(taint) for taint in wanted_taints}
     others = [taint for taint in taints if owned.taint_key(taint) not in touched]
     assert [taint for taint in carrier.taints if owned.taint_key(taint) not in touched] == others
@@ -135,12 +136,58 @@ def test_a_lost_record_is_found_again() -> None:
     assert carrier.labels == {}
 
 
+def test_labels_without_a_record_go_by_their_names() -> None:
+    theirs = {"example.org/team": "vision", f"{PREFIX}/pool": "theirs", f"{PREFIX}/mig-view": "theirs"}
+    ours = {VENDOR: "amd", f"{PREFIX}/count": "4", f"{PREFIX}/state": "healthy", f"{PREFIX}/mig-1g.5gb": "7"}
+    carrier = Carrier({**theirs, **ours}, [])
+    carrier.want({}, [])
+    assert carrier.carried() == (theirs, [], None)
+
+
+def test_a_lost_record_is_not_taken_for_a_value_to_restore() -> None:
+    carrier = Carrier({VENDOR: "nvidia", f"{PREFIX}/count": "4"}, [])
+    carrier.want({VENDOR: "nvidia", f"{PREFIX}/count": "8"}, [])
+    carrier.want({}, [])
+    assert carrier.labels == {}
+
+
+def test_under_a_prefix_that_others_use_a_label_like_ours_stays_theirs() -> None:
+    theirs = {f"{PREFIX}/state": "CA", f"{PREFIX}/product": "shoes"}
+    carrier = Carrier(theirs, [])
+    assert not carrier.want({}, [])
+    carrier.want({VENDOR: "nvidia", f"{PREFIX}/state": "healthy"}, [])
+    assert carrier.labels == {**theirs, VENDOR: "nvidia", f"{PREFIX}/state": "healthy"}
+    assert not carrier.want({VENDOR: "nvidia", f"{PREFIX}/state": "healthy"}, [])
+    carrier.want({}, [])
+    assert carrier.labels == theirs
+
+
+TEMPLATE = owned.Record({"example.org/team": None}, {("nvidia.com/gpu", "NoSchedule"): None})
+NEWBORN = ({"example.org/team": "serving"}, [dict(TAINT)])
+
+
 def test_what_came_from_the_template_is_ours() -> None:
-    inherited = owned.Record({"example.org/team": None}, {("nvidia.com/gpu", "NoSchedule"): None})
-    carrier = Carrier({"example.org/team": "serving"}, [dict(TAINT)])
-    assert carrier.want({"example.org/team": "serving"}, [TAINT], inherited).annotation
+    carrier = Carrier(*NEWBORN)
+    assert carrier.want({"example.org/team": "serving"}, [TAINT], owned.Born(TEMPLATE)).annotation
     carrier.want({}, [])
     assert (carrier.labels, carrier.taints) == ({}, [])
+
+
+def test_what_came_from_the_template_goes_without_ever_having_been_recorded() -> None:
+    carrier = Carrier(*NEWBORN)
+    change = carrier.want({}, [], owned.Born(TEMPLATE))
+    assert carrier.carried() == ({}, [], None)
+    assert owned.orphans(None, owned.Born(TEMPLATE), change)
+    assert not owned.orphans(TEMPLATE.text(), owned.Born(TEMPLATE), change)
+
+
+def test_what_the_template_goes_on_giving_stays_whatever_is_wanted() -> None:
+    carrier = Carrier(*NEWBORN)
+    born = owned.Born(TEMPLATE, {"example.org/team": "serving"}, [TAINT])
+    change = carrier.want({}, [], born)
+    assert (carrier.labels, carrier.taints) == NEWBORN
+    assert change.record == TEMPLATE and not owned.orphans(None, born, change)
+    assert not carrier.want({}, [], born)
 
 
 def test_a_taint_that_somebody_removed_is_not_missed() -> None:
