@@ -219,11 +219,26 @@ def _check_predictor(wanted: t.Mapping[str, t.Any], path: str) -> None:
     predictor = wanted["spec"].get("predictor")
     if not predictor:
         raise SpecError(_at(path, "format"), "is required: name the model's format (or give the whole spec)")
+    _check_one_schema(predictor, path)
     model = predictor.get("model") if isinstance(predictor, dict) else None
     if model and not (model.get("modelFormat") or {}).get("name"):
         raise SpecError(_at(path, "format"), "is required: name the model's format, such as sklearn or triton")
     if model and ("storageUri" in model and "storage" in model):
         raise SpecError(_at(path, "storage_uri"), "and storage are both given: keep one")
+
+
+def _check_one_schema(predictor: t.Any, path: str) -> None:
+    """Refuse the previous schema's keys beside `model` or one another: the webhook overwrites `model` by them."""
+    given = [key for key in defaulting.FRAMEWORKS if isinstance(predictor, dict) and predictor.get(key) is not None]
+    at = _at(path, f"{SPEC_OPTION}.predictor")
+    if len(given) > 1:
+        raise SpecError(at, f"has {' and '.join(given)}, but a predictor serves one model: keep one")
+    if given and predictor.get("model") is not None:
+        raise SpecError(
+            f"{at}.{given[0]}",
+            "is the previous schema and stands beside the options of the model (predictor.model), which KServe would "
+            "drop without a word: keep one of them",
+        )
 
 
 def as_stored(wanted: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> dict[str, t.Any]:

@@ -115,6 +115,20 @@ WRONG = [
     ({"format": "x", "spec": {"predictor": ["a"]}}, "spec.predictor: must be a mapping"),
     ({}, "format: is required"),
     ({"storage_uri": "pvc://x"}, "format: is required: name the model's format, such as"),
+    # the webhook overwrites model by what the previous schema says
+    (
+        {"format": "x", "storage_uri": "s3://x", "spec": {"predictor": {"sklearn": {"storageUri": "s3://y"}}}},
+        r"^spec\.predictor\.sklearn: is the previous schema and stands beside the options of the model",
+    ),
+    ({"args": ["a"], "spec": {"predictor": {"onnx": {}}}}, r"^spec\.predictor\.onnx: is the previous schema"),
+    (
+        {"spec": {"predictor": {"model": {"modelFormat": {"name": "x"}}, "pmml": {"storageUri": "s3://y"}}}},
+        r"^spec\.predictor\.pmml: is the previous schema",
+    ),
+    (
+        {"spec": {"predictor": {"triton": {"storageUri": "a"}, "sklearn": {"storageUri": "b"}}}},
+        r"^spec\.predictor: has sklearn and triton, but a predictor serves one model",
+    ),
 ]
 
 
