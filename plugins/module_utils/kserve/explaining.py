@@ -53,15 +53,21 @@ _IRRELEVANT = frozenset({"format", "other_namespace", "not_named"})
 _HEAD = ("SERVICE", "ASKS FOR", "RUNTIME", "BECAUSE")
 
 
-def table(choices: t.Iterable[tuple[t.Mapping[str, t.Any], Choice]], why_not: str = "relevant") -> list[str]:
+def table(
+    choices: t.Iterable[tuple[t.Mapping[str, t.Any], Choice]],
+    why_not: str = "relevant",
+    doubts: t.Mapping[int, str] | None = None,
+) -> list[str]:
     """Return choices as a table's lines, under each service what spoke against the runtimes that were not taken.
 
     :param choices: services with their choices, in the order of the lines.
     :param why_not: one of WHY.
+    :param doubts: why a choice is not certain, by its place among the choices.
     """
     rows: list[tuple[str, ...]] = [_HEAD]
-    for service, choice in choices:
-        rows.append(_row(service, choice))
+    for place, (service, choice) in enumerate(choices):
+        row = _row(service, choice)
+        rows.append(_doubted(row, doubts[place]) if doubts and place in doubts else row)
         rows.extend(_notes(choice, why_not))
     widths = [max(len(row[column]) for row in rows if len(row) > 1) for column in range(len(_HEAD) - 1)]
     return [_line(row, widths) for row in rows]
@@ -86,6 +92,11 @@ def _row(service: t.Mapping[str, t.Any], choice: Choice) -> tuple[str, ...]:
         failure = choice.plain()
         return name, asks, "none", f"{failure['reason']}: {failure['message']}"
     return name, asks, full_name(choice.selected), _because(choice, wish)
+
+
+def _doubted(row: tuple[str, ...], doubt: str) -> tuple[str, ...]:
+    *asked, runtime, _because = row
+    return (*asked, "unknown", f"{doubt}; among those seen: {runtime}")
 
 
 def _because(choice: Choice, wish: Wish) -> str:
@@ -170,9 +181,13 @@ def precedence(first: Runtime, second: Runtime, format_name: str) -> str:
         return f"its priority for {format_name} is {_or_none(one)}, the other's {_or_none(other)}"
     if first.first_protocol() < second.first_protocol():
         return f"equal priority, and its lowest protocol ({_lowest(first)}) comes first"
-    if first.created != second.created:
-        return "equal priority, and it is the newer one"
-    return "a tie that its name decides (equal priority, protocol and age)"
+    if first.first_protocol() == second.first_protocol():
+        return f"a tie in priority and protocol, and {_by_chance(first, second)}"
+    return "equal priority, and KServe's sort, which shuffles so many, leaves it first"
+
+
+def _by_chance(first: Runtime, second: Runtime) -> str:
+    return "its name comes first" if first.created == second.created else "it is the newer one"
 
 
 def _lowest(runtime: Runtime) -> str:
@@ -187,18 +202,30 @@ def _or_none(priority: int | None) -> str:
 
 
 def tie(choice: Choice) -> str | None:
-    """Say that a choice hangs on protocol, age or name, so that the next installed runtime may take it; else None."""
-    if choice.wish is None or len(choice.candidates) < 2 or choice.wish.runtime is not None:
+    """Say that nothing in the first two candidates decides between them, so that reinstalling one may move services.
+
+    A tie is one to everybody here: the module that writes services, the doctor, and explanations.
+
+    :returns: a clause without end stop; None where there is no tie.
+    """
+    if choice.wish is None or choice.wish.runtime is not None or len(choice.candidates) < 2:
         return None
     first, second = choice.candidates[:2]
-    if (first.namespace is None) is not (second.namespace is None):
+    if _standing(first, choice.wish.format) != _standing(second, choice.wish.format):
         return None
-    if first.priority(choice.wish.format) != second.priority(choice.wish.format):
+    names = f"the runtimes {full_name(first)} and {full_name(second)}"
+    if choice.unordered:  # the sort that shuffles equals keeps no order of protocols either
+        return f"{names} have the same priority, and among so many candidates KServe's order of such is not stable"
+    if first.first_protocol() != second.first_protocol():
         return None
     return (
-        f"{full_name(first)} and {full_name(second)} both serve {choice.wish.format} with equal priority; "
-        f"{precedence(first, second, choice.wish.format)}: set different priorities or name the runtime"
+        f"{names} differ in nothing but age and name, and KServe takes {full_name(first)} now, since "
+        f"{_by_chance(first, second)}"
     )
+
+
+def _standing(runtime: Runtime, format_name: str) -> tuple[bool, int | None]:
+    return runtime.namespace is None, runtime.priority(format_name)
 
 
 def _cautions(choice: Choice, wish: Wish) -> list[str]:

@@ -60,6 +60,11 @@ class Reply:
         }
 
 
+def unasked(problem: str) -> Reply:
+    """The reply where nothing could be asked: a request that was wanted and not sent is not fulfilled."""
+    return Reply(False, "", None, None, [problem])
+
+
 SAMPLE_OPTIONS: dict[str, Any] = {
     "body": {"type": "dict", "required": True},
     "expect": {
@@ -175,8 +180,7 @@ def infer(
     """
     spoken = wanted.spoken or protocol.http_protocol(service, runtime)
     if spoken is None:
-        problem = "the service speaks gRPC alone, or says no protocol: only v1 and v2 can be asked, set protocol"
-        return Reply(False, "", None, None, [problem])
+        return unasked("the service speaks gRPC alone, or says no protocol: only v1 and v2 can be asked, set protocol")
     model = wanted.model or protocol.model_name(service, runtime)
     asked = protocol.request(spoken, protocol.INFER, model, wanted.body)
     start = time.monotonic()

@@ -10,36 +10,34 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.ownership import UNCHANGED
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Live, Wanted
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, selection, service, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
+    explaining,
+    kinds,
+    selection,
+    service,
+    versions,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting import READY
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.waiting import READY, STOPPED
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import (
     control_plane,
     inference,
     rollout,
     shown,
 )
-
-SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
-CLUSTER_SERVING_RUNTIME = Resource(*kinds.CLUSTER_SERVING_RUNTIME)
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.known_runtimes import KnownRuntimes
 
 # Options of one service that are no field of it, and those that a list's entries take over from the task.
 OWN = ("name", "namespace", "namespaces", "state", "pin_runtime", "verify")
 SHARED = ("namespace", "namespaces", "state", "pin_runtime")
 STATES = ("present", "absent")
-
-# Seconds for which the runtimes that were read are good enough while services without one are waited for.
-RUNTIMES_FRESH = 3.0
 
 Object = dict[str, Any]
 
@@ -325,6 +323,13 @@ class Result:
         item.warnings.append(text)
         self.warnings.append(f"{item.describe()}: {text}")
 
+    def warn_all(self, items: Sequence[Item], text: str) -> None:
+        """Keep a warning with each of its services, and once for the job log."""
+        for item in items:
+            item.warnings.append(text)
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        self.warnings.append(f"{items[0].describe()}{more}: {text}")
+
 
 def run(client: Client, task: Task, result: Result) -> None:
     """Do the task; what becomes known goes into *result*. Raises ClusterError where nothing can be known."""
@@ -340,7 +345,10 @@ class _Run:
         self.result = result
         self.items = [Item(entry, namespace) for entry in task.entries for namespace in entry.namespaces]
         result.items = self.items
-        self._runtimes_read = float("-inf")
+        present = (item.namespace for item in self.items if item.entry.present)
+        self._runtimes = KnownRuntimes(
+            client, present, workers=task.settings.workers, on_forbidden=self._tell_forbidden
+        )
 
     def go(self) -> None:
         self._plan()
@@ -379,23 +387,27 @@ class _Run:
         return reconcile.plan([wanted], live, self.task.settings)[0]
 
     def _pinned(self, item: Item, wanted: Wanted, live: Live) -> Change:
-        """Name the runtime that would be chosen; one that was named before stays as long as it serves the service."""
+        """Name the runtime that would be chosen; one that was named before is replaced when it serves no more."""
         body = wanted.body or {}
         before = service.named_runtime(live.get(wanted) or {})
         if before:
-            kept = self._named(wanted, before)
-            change = self._plan_one(kept, live)
-            if change.action == UNCHANGED or self._choose(kept.body or {}) is None:
-                return change
-            item.choice = self._choose(kept.body or {})
-            if item.choice and item.choice.selected:
-                return change
-            self.result.warn(item, f"the runtime {before} that it was pinned to does not serve it any more")
-        item.choice = self._choose(body)
-        if item.choice is None or item.choice.selected is None:
+            kept = self._plan_one(self._named(wanted, before), live)
+            item.choice = self._choose(kept.wanted.body or {})
+            if item.choice is None or item.choice.selected:
+                return kept
+        choice = self._choose(body)
+        chosen = choice.selected.name if choice and choice.selected else None
+        if before:
+            gone = f"the runtime {before} that it was pinned to does not serve it any more"
+            if chosen is None:
+                self.result.warn(item, f"{gone}, and no other would be chosen, so that it stays pinned")
+                return kept
+            self.result.warn(item, f"{gone}, so that it is pinned to {chosen} now")
+        item.choice = choice
+        if chosen is None:
             self.result.warn(item, "no runtime is pinned, since none is known that would be chosen")
             return self._plan_one(wanted, live)
-        return self._plan_one(self._named(wanted, item.choice.selected.name), live)
+        return self._plan_one(self._named(wanted, chosen), live)
 
     def _named(self, wanted: Wanted, runtime: str) -> Wanted:
         return Wanted(wanted.resource, wanted.name, wanted.namespace, service.pinned(wanted.body or {}, runtime))
@@ -407,36 +419,18 @@ class _Run:
         """The version whose rules apply."""
         return self.task.kserve_version or control_plane.kserve_version(self.client) or versions.DEFAULT
 
-    @functools.cached_property
-    def runtimes(self) -> list[Object] | None:
-        """Every runtime that could serve one of the services; None where they may not be read."""
-        namespaces = sorted({item.namespace for item in self.items if item.entry.present})
-        self._runtimes_read = time.monotonic()
-        try:
-            return [*self._cluster_runtimes(), *self._namespaced_runtimes(namespaces)]
-        except errors.Forbidden as error:
-            self.result.warnings.append(f"Whether KServe will find a runtime is not known: {error}")
-            return None
-
-    def _cluster_runtimes(self) -> list[Object]:
-        try:
-            return self.client.list(CLUSTER_SERVING_RUNTIME)
-        except errors.ApiMissing:  # OpenShift AI may not have the kind
-            return []
-
-    def _namespaced_runtimes(self, namespaces: Sequence[str]) -> list[Object]:
-        answers = pool.each(
-            lambda namespace: self.client.list(SERVING_RUNTIME, namespace), namespaces, self.task.settings.workers
-        )
-        for answer in answers:
-            if answer.error:
-                raise answer.error
-        return [runtime for answer in answers for runtime in answer.value or []]
-
     def _choose(self, body: Mapping[str, Any]) -> selection.Choice | None:
-        if self.runtimes is None:
-            return None
-        return selection.choose(body, self.runtimes, self.version)
+        """What KServe would choose of the runtimes as they were read; None where they may not be read."""
+        runtimes = self._runtimes.known()
+        return None if runtimes is None else selection.choose(body, runtimes, self.version)
+
+    def _select_now(self, live: Mapping[str, Any]) -> Object | None:
+        """What KServe would choose of the runtimes that there are now; None where they cannot be read."""
+        runtimes = self._runtimes.now()
+        return None if runtimes is None else selection.choose(live, runtimes, self.version).plain()
+
+    def _tell_forbidden(self, error: errors.Forbidden) -> None:
+        self.result.warnings.append(f"Whether KServe will find a runtime is not known: {error}")
 
     def _warn(self) -> None:
         """Say beforehand where KServe will find no runtime, or takes one by chance."""
@@ -475,13 +469,16 @@ class _Run:
         targets = [_target(item) for item in waited]
         for item, outcome in zip(waited, waiter.wait(targets, self.task.wait_timeout), strict=True):
             item.outcome = outcome
+        self._tell_doubts(waited)
         self._diagnose([item for item in waited if item.outcome and not item.outcome.ok and item.entry.present])
 
-    def _select_now(self, live: Mapping[str, Any]) -> Object | None:
-        if time.monotonic() - self._runtimes_read > RUNTIMES_FRESH:  # one may have come since
-            self.__dict__.pop("runtimes", None)
-        choice = self._choose(live)
-        return choice.plain() if choice else None
+    def _tell_doubts(self, waited: Sequence[Item]) -> None:
+        doubtful: dict[str, list[Item]] = {}
+        for item in waited:
+            for text in item.outcome.doubts if item.outcome else ():
+                doubtful.setdefault(text, []).append(item)
+        for text, items in doubtful.items():
+            self.result.warn_all(items, text)
 
     def _diagnose(self, failed: Sequence[Item]) -> None:
         """Add what the doctor finds to services that did not become ready."""
@@ -508,11 +505,24 @@ class _Run:
             item.findings = [finding for finding in found if _concerns(finding, item)]
 
     def _verify(self) -> None:
-        asked = [
-            (item, item.entry.sample, item.outcome.service)
-            for item in self.items
-            if item.entry.sample and item.outcome and item.outcome.state == READY and item.outcome.service
-        ]
+        asked = []
+        for item in self.items:
+            if not item.entry.sample or not item.outcome or not item.outcome.service:
+                continue
+            if item.outcome.state == READY:
+                asked.append((item, item.entry.sample, item.outcome.service))
+            elif item.outcome.state == STOPPED:
+                item.reply = inference.unasked(
+                    f"it is {item.outcome.text}, so that no server was asked: take that away, or verify"
+                )
+        if not asked:
+            return
+        try:
+            self._runtimes.known()  # once, before several services need them at a time
+        except errors.ClusterError as error:
+            for item, _sample, _live in asked:
+                item.reply = inference.unasked(str(error).rstrip("."))
+            return
         replies = pool.each(lambda each: self._ask(each[1], each[2]), asked, self.task.settings.workers)
         for (item, _sample, _live), reply in zip(asked, replies, strict=True):
             if reply.error:
@@ -526,7 +536,7 @@ class _Run:
         used = _runtime_in_use(live)
         named = used["name"] if used else service.named_runtime(live)
         namespace = live["metadata"]["namespace"]
-        candidates = [item for item in self.runtimes or () if item["metadata"]["name"] == named]
+        candidates = [item for item in self._runtimes.known() or () if item["metadata"]["name"] == named]
         return next(
             (item for item in candidates if item["metadata"].get("namespace") == namespace),
             next((item for item in candidates if not item["metadata"].get("namespace")), None),
@@ -550,22 +560,8 @@ def _doubt(choice: selection.Choice) -> str | None:
     """What is doubtful about KServe's choice of a runtime, as things are now."""
     if choice.failure:
         return f"KServe finds no runtime for it now: {choice.plain()['explanation']}"
-    if choice.selected is None or len(choice.candidates) < 2:
-        return None
-    if choice.unordered:
-        return f"KServe takes {choice.selected.name} now, but among so many candidates its order is not stable"
-    first, second = choice.candidates[:2]
-    if _rank(choice, first) != _rank(choice, second):
-        return None
-    return (
-        f"the choice of a runtime is a tie: {first.name} and {second.name} differ in nothing but age and name, and "
-        f"KServe takes {first.name} now: name one, or set pin_runtime"
-    )
-
-
-def _rank(choice: selection.Choice, runtime: selection.Runtime) -> tuple[bool, int | None, int]:
-    wish = choice.wish.format if choice.wish else ""
-    return runtime.namespace is None, runtime.priority(wish), runtime.first_protocol()
+    tie = explaining.tie(choice)
+    return f"the choice of a runtime is a tie: {tie}: name one, or set pin_runtime" if tie else None
 
 
 def _worth_waiting(item: Item) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import selection
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference_services as subject
 
@@ -106,8 +107,11 @@ SERVICE = {
     [
         ([], "KServe finds no runtime for it now"),
         ([runtime("one")], None),
-        ([runtime("one"), runtime("two")], "is a tie: one and two differ in nothing but age and name"),
-        ([runtime("one"), runtime("two", created="2026-01-02T00:00:00Z")], "KServe takes two now"),
+        ([runtime("one"), runtime("two")], "is a tie: the runtimes a/one and a/two differ in nothing but age and name"),
+        (
+            [runtime("one"), runtime("two", created="2026-01-02T00:00:00Z")],
+            "KServe takes a/two now, since it is the newer one",
+        ),
         ([runtime("one", priority=1), runtime("two", priority=2)], None),
         ([runtime("one", priority=2), runtime("two", priority=2)], "is a tie"),
         ([runtime("one"), runtime("two", namespace=None)], None),
@@ -119,6 +123,32 @@ SERVICE = {
 def test_doubts_about_the_choice(runtimes: list[Any], words: str | None) -> None:
     found = subject._doubt(selection.choose(SERVICE, runtimes))
     assert (found is None) if words is None else (words in str(found))
+
+
+TIED = [runtime("one"), runtime("two")]
+BY_PROTOCOL = [runtime("one", protocolVersions=["v1"]), runtime("two")]
+BY_PRIORITY = [runtime("one", priority=1), runtime("two", priority=2)]
+
+
+@pytest.mark.parametrize(("runtimes", "tied"), [(TIED, True), (BY_PROTOCOL, False), (BY_PRIORITY, False)])
+def test_a_tie_is_one_to_the_module_the_doctor_and_the_explanation(runtimes: list[Any], tied: bool) -> None:
+    choice = selection.choose(SERVICE, runtimes)
+    objects = [{"apiVersion": "serving.kserve.io/v1alpha1", **item} for item in runtimes] + [
+        {"apiVersion": "serving.kserve.io/v1beta1", **SERVICE}
+    ]
+    found = {finding["code"] for finding in diagnose.preflight(objects, None)["findings"]}
+    assert ("is a tie" in str(subject._doubt(choice))) is tied
+    assert ("KS116" in found) is tied
+    assert ("a tie" in choice.plain()["explanation"]) is tied
+    assert ("a tie" in "\n".join(explaining.table([(SERVICE, choice)]))) is tied
+
+
+def test_among_many_of_one_priority_the_order_is_no_comfort() -> None:
+    many = [
+        runtime(f"r{index:02}", created=f"2026-01-01T00:00:{index:02}Z", priority=index % 2 + 1) for index in range(30)
+    ]
+    choice = selection.choose(SERVICE, many)
+    assert choice.unordered and "KServe's order of such is not stable" in str(subject._doubt(choice))
 
 
 def test_a_named_runtime_is_no_tie() -> None:
