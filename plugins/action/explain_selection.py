@@ -11,44 +11,76 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection, versions
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import name_of, namespace_of, plain
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
+from ansible_collections.modelserving.kserve.plugins.plugin_utils import asking, choosing, manifest
 
 ARGUMENTS: dict[str, Any] = {
-    "services": {"type": "list", "elements": "dict", "required": True},
-    "runtimes": {"type": "list", "elements": "dict", "required": True},
-    "kserve_version": {"type": "str", "default": versions.DEFAULT},
+    "services": {"type": "list", "elements": "dict"},
+    "runtimes": {"type": "list", "elements": "dict"},
+    "manifests": {"type": "list", "elements": "path", "default": []},
+    "runtime_manifests": {"type": "list", "elements": "path", "default": []},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+    "kserve_version": {"type": "str"},
     "why": {"type": "str", "choices": list(explaining.WHY), "default": "relevant"},
     "display": {"type": "bool", "default": True},
 }
 
 
 class ActionModule(ActionBase):
-    """Chooses and prints; nothing runs on the host."""
+    """Reads files here and the cluster by selection_info, chooses and prints."""
 
-    _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        access, self._task.args = asking.split(self._task.args)
         _validated, given = self.validate_argument_spec(ARGUMENTS)
+        question = choosing.Question()
         try:
-            choices = _choices(plain(given["services"]), plain(given["runtimes"]), given["kserve_version"])
-        except (SpecError, ValueError) as error:
+            _read_files(question, given)
+            self._read_cluster(question, given, access, task_vars)
+            answer = choosing.answer(question, given["why"])
+        except (manifest.ManifestError, ValueError) as error:
             raise AnsibleActionFail(f"The choices cannot be explained: {error}") from error
-        lines = explaining.table(choices, given["why"])
         if given["display"]:
-            Display().display("\n".join(lines))
-        named = [
-            {"namespace": namespace_of(service), "name": name_of(service), **choice.plain()}
-            for service, choice in choices
-        ]
-        return {"changed": False, "choices": named, "lines": lines}
+            Display().display("\n".join(answer["lines"]))
+        result = {"changed": False, "warnings": question.warnings, **answer}
+        if answer["errors"]:
+            result |= {"failed": True, "msg": "Not explained: " + "; ".join(answer["errors"])}
+        return result
+
+    def _read_cluster(
+        self,
+        question: choosing.Question,
+        given: Mapping[str, Any],
+        access: Mapping[str, Any],
+        task_vars: Mapping[str, Any] | None,
+    ) -> None:
+        """Ask for what neither the task nor its files give."""
+        live = {
+            "services": given["services"] is None and not given["manifests"],
+            "runtimes": given["runtimes"] is None and not given["runtime_manifests"],
+        }
+        if not any(live.values()):
+            question.version(given["kserve_version"])
+            return
+        reads = [name for name, wanted in live.items() if wanted] + ["version"]
+        spaces = None if live["services"] else choosing.namespaces(question)
+        seen = asking.ask(
+            self,
+            access,
+            task_vars,
+            namespaces=given["namespaces"],
+            runtime_namespaces=spaces,
+            reads=reads,
+            kserve_version=given["kserve_version"],
+        )
+        question.add_seen(seen, given["namespaces"] if live["services"] else [])
 
 
-def _choices(
-    services: list[dict[str, Any]], runtimes: list[dict[str, Any]], kserve_version: str
-) -> list[tuple[dict[str, Any], selection.Choice]]:
-    known = [selection.read_runtime(item, kserve_version) for item in runtimes]
-    return [(item, selection.choose_among(item, known, kserve_version)) for item in services]
+def _read_files(question: choosing.Question, given: Mapping[str, Any]) -> None:
+    question.add([choosing.Entry(item) for item in plain(given["services"] or [])], choosing.SERVICE)
+    question.add([choosing.Entry(item) for item in plain(given["runtimes"] or [])], choosing.RUNTIME)
+    for option in ("manifests", "runtime_manifests"):
+        question.add_files(given[option])

@@ -7,69 +7,106 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import migration, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
-from ansible_collections.modelserving.kserve.plugins.plugin_utils import manifest
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import namespace_of, plain
+from ansible_collections.modelserving.kserve.plugins.plugin_utils import asking, manifest
 
-SUFFIXES = (".yml", ".yaml", ".json")
 ARGUMENTS: dict[str, Any] = {
-    "paths": {"type": "list", "elements": "path", "required": True},
+    "paths": {"type": "list", "elements": "path", "default": []},
     "pin_runtime": {"type": "bool", "default": False},
     "runtimes": {"type": "list", "elements": "dict"},
-    "kserve_version": {"type": "str", "default": versions.DEFAULT},
+    "kserve_version": {"type": "str"},
+    "live": {"type": "bool", "default": False},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
 }
+SERVICE = "InferenceService"
 
 
 class ActionModule(ActionBase):
-    """Reads, edits and writes files of the controller; nothing runs on the host."""
+    """Reads, edits and writes files of the controller; on the host only the cluster is read, by selection_info."""
 
-    _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        access, self._task.args = asking.split(self._task.args)
         _validated, given = self.validate_argument_spec(ARGUMENTS)
-        options = {
-            "runtimes": None if given["runtimes"] is None else plain(given["runtimes"]),
-            "pin": given["pin_runtime"],
-            "kserve_version": str(given["kserve_version"]),
-        }
+        if not given["paths"] and not given["live"]:
+            raise AnsibleActionFail(
+                "There is nothing to migrate: name paths, or set live to report the cluster's services"
+            )
+        try:
+            files = manifest.files(given["paths"])
+        except manifest.ManifestError as error:
+            raise AnsibleActionFail(str(error)) from error
+        seen = self._seen(given, files, access, task_vars) if given["live"] else {}
+        options = _options(given, seen)
         results, diffs = [], []
-        for path in self._files(given["paths"]):
+        for path in files:
             result, diff = self._migrate(path, options)
             results.append(result)
             diffs.extend(diff)
-        failed = [f"{result['path']}: {result['error']}" for result in results if result["error"]]
-        answer = {"changed": any(result["changed"] for result in results), "results": results}
+        live = [item for service in seen.get("services", []) if (item := _stored(service))]
+        answer = {
+            "changed": any(result["changed"] for result in results),
+            "results": results,
+            "live": live,
+            "lines": [*(_file_lines(results) if files else []), *(_live_lines(live, seen) if seen else [])],
+            "unseen": seen.get("unseen", []),
+            "warnings": seen.get("warnings", []),
+        }
         if self._task.diff:
             answer["diff"] = diffs
+        failed = [f"{item['path']}: {item['error']}" for item in results if item["error"]]
+        failed += [f"{_named(item)}: {item['error']}" for item in live if item["error"]]
         return {**answer, "failed": True, "msg": "Not migrated: " + "; ".join(failed)} if failed else answer
 
-    def _files(self, paths: list[str]) -> Iterator[Path]:
-        for given in paths:
-            path = Path(self._loader.path_dwim(str(given)))
-            if path.is_dir():
-                yield from sorted(item for item in path.rglob("*") if item.is_file() and item.suffix in SUFFIXES)
-            elif path.is_file():
-                yield path
-            else:
-                raise AnsibleActionFail(f"There is no manifest {path}: name a file or a directory")
+    def _seen(
+        self,
+        given: Mapping[str, Any],
+        files: Iterable[Path],
+        access: Mapping[str, Any],
+        task_vars: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        """The cluster's services, and what choosing needs where runtimes are to be pinned."""
+        choosing = given["pin_runtime"] and given["runtimes"] is None
+        # The files' services may be in other namespaces than those that are looked at.
+        spaces = sorted({*given["namespaces"], *_namespaces(files)}) if given["namespaces"] else None
+        seen = asking.ask(
+            self,
+            access,
+            task_vars,
+            namespaces=given["namespaces"],
+            runtime_namespaces=spaces,
+            reads=["services", "runtimes", "version"] if choosing else ["services"],
+            kserve_version=given["kserve_version"],
+        )
+        hidden = [item for item in seen["unseen"] if item["kind"] != SERVICE]
+        if choosing and hidden:
+            raise AnsibleActionFail(
+                "No runtime is pinned where not all may be seen, since another could be chosen: "
+                + "; ".join(item["message"] for item in hidden)
+            )
+        seen["warnings"] = [
+            *(seen.get("warnings") or []),
+            *(f"{item['what']} were not seen: {item['message']}" for item in seen["unseen"]),
+        ]
+        return seen
 
     def _migrate(self, path: Path, options: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]]:
         """Return a file's result and its diff; the file is written where it changes and check mode is off."""
         services: list[manifest.Migrated] = []
         try:
-            before = path.read_bytes().decode("utf-8")
-            after = before
-            if "InferenceService" in before:
+            before = after = manifest.read_text(path)
+            if SERVICE in before:
                 after, services = manifest.migrate(before, **options)
             if after != before and not self._task.check_mode:
                 _write(path, after)
@@ -78,6 +115,66 @@ class ActionModule(ActionBase):
         result = {"path": str(path), "changed": after != before, "services": list(map(asdict, services)), "error": None}
         diff = {"before": before, "after": after, "before_header": str(path), "after_header": f"{path} (migrated)"}
         return result, [diff] if after != before else []
+
+
+def _options(given: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
+    """What manifest.migrate is told: among which runtimes, and by which KServe."""
+    live = seen if seen.get("kserve_version") else {}
+    runtimes = live.get("runtimes") if given["runtimes"] is None else plain(given["runtimes"])
+    version = live["kserve_version"]["number"] if live else given["kserve_version"]
+    return {"runtimes": runtimes, "pin": given["pin_runtime"], "kserve_version": version or versions.DEFAULT}
+
+
+def _namespaces(files: Iterable[Path]) -> set[str]:
+    """The namespaces of the files' services; what cannot be read is said when the file is migrated."""
+    found = set()
+    for path in files:
+        try:
+            found |= {namespace_of(plain(item.value)) for item in manifest.read(path, [SERVICE])}
+        except (manifest.ManifestError, SpecError):
+            continue
+    return found
+
+
+def _stored(service: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a live service's result is; None where it is stored in the new schema."""
+    metadata = service["metadata"]
+    known = {"namespace": metadata["namespace"], "name": metadata["name"], "summary": "", "notes": [], "error": None}
+    try:
+        plan = migration.plan(service)
+    except SpecError as error:
+        return {**known, "error": str(error)}
+    if plan.framework is None:
+        return None
+    return {**known, "summary": migration.summary(plan), "notes": list(plan.notes)}
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    return f"{SERVICE} {item['namespace']}/{item['name']}"
+
+
+def _file_lines(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        f"{result['path']}:{service['line']} {service['name']}: {'; '.join([service['summary'], *service['notes']])}"
+        for result in results
+        for service in result["services"]
+    ]
+    return lines or ["No InferenceService of the previous schema in the manifests."]
+
+
+def _live_lines(live: Iterable[Mapping[str, Any]], seen: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{item['namespace']}/{item['name']}: stored in the previous schema; any update that passes the webhook "
+        f"converts it ({item['summary']})"
+        for item in live
+        if not item["error"]
+    ]
+    if lines:
+        return lines
+    if not seen["services"]:
+        return ["There is no live service where the task looks."]
+    partly = " that may be seen" if any(item["kind"] == SERVICE for item in seen["unseen"]) else ""
+    return [f"Every live service{partly} is stored in the new schema."]
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,16 +18,18 @@ description:
   - Every field is kept, those of KServe 0.7 to 0.9 too (C(runtimeVersion), C(protocolVersion), overrides of the
     container). Where the previous schema implies a protocol (C(triton), C(onnx), C(huggingface)), it is written out.
   - Files without an InferenceService of the previous schema are left alone.
+  - Services of a cluster are reported where O(live) asks for it, never changed; they are read with
+    M(modelserving.kserve.selection_info) on the host.
 author:
   - modelserving.kserve contributors (@modelserving)
 options:
   paths:
     description:
       - Manifests, as YAML or JSON, or directories of such, which are searched for C(.yml), C(.yaml) and C(.json).
-      - Relative paths start at the playbook's directory.
+      - Relative paths start in the directory in which ansible-playbook was started.
     type: list
     elements: path
-    required: true
+    default: []
   pin_runtime:
     description:
       - Write the runtime that KServe would choose into the model, so that a runtime that is installed later cannot move
@@ -38,13 +40,26 @@ options:
   runtimes:
     description:
       - The ServingRuntimes and ClusterServingRuntimes among which O(pin_runtime) chooses.
-      - Left out, they are those that KServe 0.20.0 installs.
+      - Left out, they are those of the cluster with O(live), else those that KServe 0.20.0 installs.
     type: list
     elements: dict
   kserve_version:
-    description: The version of KServe that O(pin_runtime) follows, from 0.15 on.
+    description:
+      - The version of KServe that O(pin_runtime) follows, from 0.15 on.
+      - Left out, it is that of the cluster where its runtimes are read, else 0.20.0.
     type: str
-    default: 0.20.0
+  live:
+    description: Report the services that the cluster has stored in the previous schema.
+    type: bool
+    default: false
+  namespaces:
+    description: The namespaces in which O(live) looks. Empty means all.
+    type: list
+    elements: str
+    default: []
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - modelserving.kserve.connection
 attributes:
   check_mode:
     support: full
@@ -68,6 +83,11 @@ EXAMPLES = r"""
   modelserving.kserve.migrate_manifest:
     paths: [deploy/iris.yaml]
     pin_runtime: true
+
+- name: See which services of a cluster are stored in the previous schema
+  modelserving.kserve.migrate_manifest:
+    live: true
+    namespaces: [models]
 """
 
 RETURN = r"""
@@ -108,4 +128,21 @@ results:
     error:
       description: Why the file was left as it is, none where all is well.
       type: str
+live:
+  description:
+    - The cluster's services that are stored in the previous schema, as C(namespace), C(name), C(summary), C(notes) and
+      C(error), why one could not be read (none where all is well).
+  returned: always
+  type: list
+  elements: dict
+lines:
+  description: The same in sentences, for people.
+  returned: always
+  type: list
+  elements: str
+unseen:
+  description: What may not be read on the cluster, as M(modelserving.kserve.selection_info) returns it.
+  returned: always
+  type: list
+  elements: dict
 """

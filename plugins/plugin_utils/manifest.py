@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, modelserving.kserve contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Migrating InferenceServices inside a manifest's text, which otherwise stays as it is, byte for byte.
+"""Manifests on the controller: finding and reading them, and migrating InferenceServices inside their text.
 
-The YAML library says where a key and its value stand; only those places are rewritten. Comments, quotes, indentation,
-line breaks and other documents are kept because they are never written anew.
+A migrated text otherwise stays as it is, byte for byte. The YAML library says where a key and its value stand; only
+those places are rewritten. Comments, quotes, indentation, line breaks and other documents are kept because they are
+never written anew.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, migration, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
+SUFFIXES = (".yml", ".yaml", ".json")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -43,6 +46,60 @@ class Migrated:
     line: int
     summary: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One object that a file holds, and the line on which it begins."""
+
+    value: dict[str, Any]
+    path: Path
+    line: int
+
+    @property
+    def place(self) -> str:
+        """Where it stands, for a sentence."""
+        return f"{self.path}:{self.line}"
+
+
+def files(paths: Iterable[str]) -> list[Path]:
+    """The files that are meant, directories searched; relative paths start where ansible-playbook was started.
+
+    :raises ManifestError: where there is nothing under a path.
+    """
+    found: list[Path] = []
+    for given in paths:
+        path = Path.cwd() / Path(given).expanduser()
+        if path.is_dir():
+            found += sorted(item for item in path.rglob("*") if item.is_file() and item.suffix in SUFFIXES)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise ManifestError(f"There is no manifest {path}: name a file or a directory")
+    return list(dict.fromkeys(found))
+
+
+def read(path: Path, kinds: Iterable[str]) -> list[Written]:
+    """The objects of these kinds in a file, those of Lists included; everything else in it is passed over.
+
+    :raises ManifestError: where the file cannot be read, or speaks of one of the kinds and is no YAML.
+    """
+    wanted = set(kinds)
+    text = read_text(path)
+    if not any(kind in text for kind in wanted):
+        return []
+    objects = [item for node in _documents(text) for item in _objects(node)]
+    return [Written(_value(item), path, item.start_mark.line + 1) for item in objects if _kind(item) in wanted]
+
+
+def read_text(path: Path) -> str:
+    """A file's text, line breaks as they are. Raises ManifestError where it cannot be read."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ManifestError(f"it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError("it is no text in UTF-8") from error
 
 
 def migrate(
@@ -88,16 +145,34 @@ def _one_line(error: Exception) -> str:
 
 def _services(node: yaml.Node) -> Iterator[yaml.MappingNode]:
     """Yield the InferenceServices of a document, those of a List included."""
+    for item in _objects(node):
+        if migration.is_service({"apiVersion": _scalar(item, "apiVersion"), "kind": _kind(item)}):
+            yield item
+
+
+def _objects(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    """Yield the mappings that a document is made of: itself, or the items of a List."""
     if not isinstance(node, yaml.MappingNode):
         return
-    fields = {key.value: value for key, value in node.value}
-    kind, version = (getattr(fields.get(name), "value", None) for name in ("kind", "apiVersion"))
-    if migration.is_service({"apiVersion": version, "kind": kind}):
-        yield node
-    items = fields.get("items")
-    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, yaml.SequenceNode):
+    items = _entry(node, "items")
+    if str(_kind(node)).endswith("List") and isinstance(items, yaml.SequenceNode):
         for item in items.value:
-            yield from _services(item)
+            yield from _objects(item)
+    else:
+        yield node
+
+
+def _kind(node: yaml.MappingNode) -> str | None:
+    return _scalar(node, "kind")
+
+
+def _scalar(node: yaml.MappingNode, name: str) -> str | None:
+    value = _entry(node, name)
+    return str(value.value) if isinstance(value, yaml.ScalarNode) else None
+
+
+def _entry(node: yaml.MappingNode, name: str) -> yaml.Node | None:
+    return next((value for key, value in node.value if isinstance(key, yaml.ScalarNode) and key.value == name), None)
 
 
 def _plan(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import email.utils
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import 
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Model
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, versions
 
 WORKERS = 16
 # One request a kind covers the whole cluster; for this many namespaces or fewer, one a namespace asks for less.
@@ -275,19 +274,8 @@ def _serves(apis: Mapping[str, list[str]] | None, resource: Resource) -> bool:
 
 
 def _kserve_version(deployments: Iterable[Mapping[str, Any]]) -> str | None:
-    """From the controller's image tag, or the label that installers set."""
-    for deployment in deployments:
-        labels = snap.labels_of(dict(deployment))
-        if labels.get("control-plane") != "kserve-controller-manager":
-            continue
-        template = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-        texts = [str(item.get("image") or "") for item in template.get("containers") or []]
-        texts.append(f":{labels.get('app.kubernetes.io/version') or ''}")
-        for text in texts:
-            matched = re.search(r":v?(\d+\.\d+(?:\.\d+)?)", text)
-            if matched:
-                return matched[1]
-    return None
+    name, value = versions.CONTROLLER_LABEL
+    return versions.named_by(item for item in deployments if snap.labels_of(dict(item)).get(name) == value)
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

@@ -115,6 +115,28 @@ def choose(
     return choose_among(service, [read_runtime(item, kserve_version) for item in runtimes], kserve_version)
 
 
+def doubt(choice: Choice, unseen: t.Iterable[t.Mapping[str, t.Any]]) -> str | None:
+    """Say why a choice is not certain where some lists of runtimes may not be read; None where it is.
+
+    Runtimes of the namespace come first, so that one that was found there stands whatever the cluster has.
+
+    :param unseen: kind and namespace (None for the whole cluster) of each list that was not read.
+    """
+    if choice.wish is None:
+        return None
+    hidden = {(item["kind"], item["namespace"]) for item in unseen}
+    namespace = choice.wish.namespace
+    missing = []
+    if hidden & {("ServingRuntime", namespace), ("ServingRuntime", None)}:
+        missing.append(f"ServingRuntimes in namespace {namespace}")
+    judged = (runtime for runtime, reason in choice.rejected if reason == choice.failure)
+    met = choice.selected or next(judged, None)
+    settled_here = met is not None and met.namespace is not None and not missing
+    if ("ClusterServingRuntime", None) in hidden and not settled_here:
+        missing.append("ClusterServingRuntimes")
+    return f"{' and '.join(missing)} were not seen" if missing else None
+
+
 def choose_among(service: t.Mapping[str, t.Any], runtimes: list[Runtime], kserve_version: str) -> Choice:
     """Like :func:`choose`, from runtimes that were read before (for many services over the same runtimes)."""
     wish, unused = read_service(service, kserve_version)

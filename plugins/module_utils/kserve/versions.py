@@ -11,6 +11,7 @@ version numbers.
 from __future__ import annotations
 
 import re
+import typing as t
 
 DEFAULT = "0.20.0"
 """The version that is assumed where none is given."""
@@ -37,6 +38,12 @@ SINCE: dict[str, tuple[int, int, int]] = {
     "stable_priority_sort": (0, 21, 0),
 }
 
+CONTROLLER_LABEL = ("control-plane", "kserve-controller-manager")
+"""What the controller's Deployment carries wherever KServe is installed (config/manager, charts, OpenShift AI)."""
+
+_MANAGER = "manager"  # the controller's container; charts put kube-rbac-proxy before it
+_TAG = re.compile(r":v?(\d+\.\d+(?:\.\d+)?)[^:/@]*(?:@|$)")
+_LABEL = "app.kubernetes.io/version"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-+].*)?")
 
 
@@ -66,3 +73,24 @@ def known(version: str) -> tuple[int, int, int]:
 def supports(version: str, feature: str) -> bool:
     """Say whether a KServe version has a behaviour named in :data:`SINCE`."""
     return known(version) >= SINCE[feature]
+
+
+def named_by(controllers: t.Iterable[t.Mapping[str, t.Any]]) -> str | None:
+    """The version that the controller's Deployments name, known here or not.
+
+    It is the tag of the manager's image, else the label that installers set; None where neither is a version.
+    """
+    for deployment in controllers:
+        label = str((deployment["metadata"].get("labels") or {}).get(_LABEL) or "")
+        for text in (*_tags(deployment), label):
+            if _VERSION.fullmatch(text):
+                return text.lstrip("v")
+    return None
+
+
+def _tags(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in pod.get("containers") or []:
+        match = _TAG.search(str(container.get("image") or ""))
+        if match and container.get("name") == _MANAGER:
+            yield match[1]

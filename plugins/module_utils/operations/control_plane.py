@@ -1,12 +1,11 @@
 # Copyright: (c) 2026, modelserving.kserve contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which KServe runs on a cluster."""
+"""Which KServe's rules hold on a cluster."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
@@ -14,36 +13,60 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import DEPLOYMENT
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
 
-# The controller's Deployment carries it wherever KServe is installed (config/manager, charts, OpenShift AI's operator).
-CONTROLLER = "control-plane=kserve-controller-manager"
+CONTROLLER = "=".join(versions.CONTROLLER_LABEL)
 
-_TAG = re.compile(r":v?(\d+\.\d+(?:\.\d+)?)[^:/@]*(?:@|$)")
-_LABEL = "app.kubernetes.io/version"
+GIVEN = "given"
+FOUND = "found"
+ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Version:
+    """The KServe whose rules are applied. origin: given | found | assumed; why: why it had to be assumed."""
+
+    number: str
+    origin: str
+    why: str = ""
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence for the job log where the version is an assumption."""
+        if self.origin != ASSUMED:
+            return None
+        return f"{self.why}, so the rules of KServe {self.number} are assumed: set kserve_version if it is another one."
+
+    def plain(self) -> dict[str, Any]:
+        """The version for a result."""
+        return {"number": self.number, "origin": self.origin}
 
 
 def kserve_version(client: Client) -> str | None:
-    """The version of the cluster's KServe, from its controller's image or labels; None where it cannot be told."""
+    """The version of the cluster's KServe; None where it cannot be told or the rules do not know it."""
+    version = deciding(client)
+    return version.number if version.origin == FOUND else None
+
+
+def deciding(client: Client, given: str | None = None) -> Version:
+    """The version whose rules apply: the given one, else the cluster's own, else the newest known here.
+
+    Raises ValueError for a given one that the rules do not know.
+    """
+    if given is not None:
+        versions.known(given)
+        return Version(given, GIVEN)
     try:
-        found = client.list(DEPLOYMENT, label_selector=CONTROLLER)
+        controllers = client.list(DEPLOYMENT, label_selector=CONTROLLER)
     except errors.Forbidden:
-        return None
-    return version_of(found)
+        return _assumed("KServe's version is not known, since its Deployment may not be read")
+    found = versions.named_by(controllers)
+    if found is None:
+        return _assumed("KServe's version is not known, since no Deployment of its controller names one")
+    try:
+        versions.known(found)
+    except ValueError:
+        return _assumed(f"The cluster's KServe {found} is older than any known here")
+    return Version(found, FOUND)
 
 
-def version_of(controllers: Iterable[Mapping[str, Any]]) -> str | None:
-    """The version that the controller's Deployments name; one that the rules do not know counts as not told."""
-    for deployment in controllers:
-        for text in (*_tags(deployment), str((deployment["metadata"].get("labels") or {}).get(_LABEL) or "")):
-            try:
-                versions.known(text)
-            except ValueError:
-                continue
-            return text.lstrip("v")
-    return None
-
-
-def _tags(deployment: Mapping[str, Any]) -> Iterable[str]:
-    for container in deployment["spec"]["template"]["spec"]["containers"]:
-        match = _TAG.search(str(container.get("image") or ""))
-        if match and container.get("name") == "manager":
-            yield match[1]
+def _assumed(why: str) -> Version:
+    return Version(versions.DEFAULT, ASSUMED, why)
