@@ -93,8 +93,10 @@ class Cache:
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def artefact(self, name: str, key: str, build: Callable[[Path], None]) -> Path:
-        """The artefact's folder, built by build(scratch folder) unless it is there already.
+    def artefact(
+        self, name: str, key: str, build: Callable[[Path], None], gigabytes: int = GIGABYTES_AN_ARTEFACT
+    ) -> Path:
+        """The artefact's folder, built by build(scratch folder) unless it is there already; that takes gigabytes.
 
         An interrupted build leaves only its scratch folder, which the next one clears. Older artefacts of the
         same name are removed once the new one is in place.
@@ -104,11 +106,11 @@ class Cache:
             return final
         with self.lock(name):
             if not final.is_dir():
+                require_disk(self.root, gigabytes, f"building {name}")
                 self._build(name, final, build)
         return final
 
     def _build(self, name: str, final: Path, build: Callable[[Path], None]) -> None:
-        require_disk(self.root, GIGABYTES_AN_ARTEFACT, f"building {name}")
         scratch = self.fresh_scratch(name)
         build(scratch)
         final.parent.mkdir(parents=True, exist_ok=True)

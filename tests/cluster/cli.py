@@ -53,7 +53,7 @@ def parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         if name == "crds":
             command.add_argument("flavour", choices=("full", "minimal"))
     images = commands.add_parser("images", help="build the servers' images into the cache and print their archives")
-    images.add_argument("--extra", action="store_true", help="MLServer with MLflow and Hugging Face as well")
+    images.add_argument("--extra", action="store_true", help="one of MLServer with MLflow and Hugging Face as well")
     tool = commands.add_parser("tool", help="print the path of a program, built on demand")
     tool.add_argument("tool", choices=sorted(TOOLS))
     return top

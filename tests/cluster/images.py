@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .archive import ImageConfig, write_image, write_layer
-from .cache import Cache, content_key, remove_tree
+from .cache import GIGABYTES_AN_ARTEFACT, Cache, content_key, remove_tree
 from .golang import GoBuilder, kserve_programs
 from .rootfs import SERVER_PACKAGES, debian_root, in_root, pack, unpack
 from .settings import HERE, IMAGE_PREFIX, MLSERVER_IMAGE, TRITON_IMAGE, controller_image
@@ -22,6 +22,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 VENV = "/opt/venv"
 MLSERVER_HOME = "/opt/mlserver"
 TRITON_HOME = "/opt/tritonserver"
+TORCH_HOME = "/opt/torch"
 # Debian's Python finds packages here by itself: Triton's python backend passes no PYTHONPATH on.
 DIST_PACKAGES = "/usr/local/lib/python3.11/dist-packages"
 PIP_FLAGS = "--no-deps --require-hashes --only-binary :all:"
@@ -31,6 +32,32 @@ INSTALL_MLSERVER = f"""
 python3 -m venv {VENV}
 {VENV}/bin/pip install {PIP_FLAGS} --requirement "/locks/$LOCK"
 mkdir -m 1777 {MLSERVER_HOME}
+"""
+
+# TensorFlow's headers are 160 MB that no server reads.
+INSTALL_MLSERVER_EXTRA = f"""{INSTALL_MLSERVER}
+rm -r {VENV}/lib/python3.11/site-packages/tensorflow/include
+"""
+
+# PyPI's torch for Linux is built for CUDA and does not load without its gigabytes; Debian's is for the CPU alone. Of the
+# packages that it depends on, only the libraries that it loads and the servers' base lacks are kept.
+TAKE_TORCH = f"""
+ls /usr/lib/x86_64-linux-gnu > /tmp/present
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install --yes --no-install-recommends python3-torch
+cd /usr/lib/python3/dist-packages
+mkdir -p {TORCH_HOME}/lib
+cp --archive torch torch-*.egg-info {TORCH_HOME}
+ldd torch/_C.*.so torch/lib/libtorch_global_deps.so torch/bin/torch_shm_manager |
+    sed -n 's/.* => \\([^ ]*\\) (.*/\\1/p' | sort -u > /tmp/loaded
+for library in $(cat /tmp/loaded) torch/lib/libtorch_global_deps.so; do
+    grep -qxF "${{library##*/}}" /tmp/present || cp --dereference "$library" {TORCH_HOME}/lib
+done
+cd {TORCH_HOME}/torch
+rm -r lib include test
+ln -s ../lib lib
+find bin -type f ! -name torch_shm_manager -delete
 """
 
 INSTALL_TRITON = f"""
@@ -46,6 +73,10 @@ MLSERVER_CONFIG = ImageConfig(
     env={"PATH": f"{VENV}/bin:{PATH}", "MLSERVER_MODELS_DIR": "/mnt/models", "HOME": "/tmp"},
     user="1000",
     workdir=MLSERVER_HOME,
+)
+
+MLSERVER_EXTRA_CONFIG = replace(
+    MLSERVER_CONFIG, env={**MLSERVER_CONFIG.env, "PYTHONPATH": TORCH_HOME, "LD_LIBRARY_PATH": f"{TORCH_HOME}/lib"}
 )
 
 TRITON_CONFIG = ImageConfig(
@@ -75,6 +106,8 @@ class ServerImage:
         config: what the image runs.
         install: the script that installs it into a Debian with Python.
         paths: what the script leaves, and the image keeps.
+        torch: whether the image has Debian's PyTorch below these.
+        gigabytes: what building it takes at its height.
     """
 
     name: str
@@ -83,13 +116,22 @@ class ServerImage:
     config: ImageConfig
     install: str
     paths: tuple[str, ...]
+    torch: bool = False
+    gigabytes: int = GIGABYTES_AN_ARTEFACT
 
 
 MLSERVER = ServerImage(
     "mlserver", MLSERVER_IMAGE, "mlserver.txt", MLSERVER_CONFIG, INSTALL_MLSERVER, (VENV, MLSERVER_HOME)
 )
 MLSERVER_EXTRA = replace(
-    MLSERVER, name="mlserver-extra", reference=f"{IMAGE_PREFIX}/mlserver-extra:1.7.1", lock="mlserver-extra.txt"
+    MLSERVER,
+    name="mlserver-extra",
+    reference=f"{IMAGE_PREFIX}/mlserver-extra:1.7.1",
+    lock="mlserver-extra.txt",
+    config=MLSERVER_EXTRA_CONFIG,
+    install=INSTALL_MLSERVER_EXTRA,
+    torch=True,
+    gigabytes=6,
 )
 TRITON = ServerImage("triton", TRITON_IMAGE, "triton.txt", TRITON_CONFIG, INSTALL_TRITON, (TRITON_HOME, DIST_PACKAGES))
 
@@ -111,9 +153,12 @@ class ImageBuilder:
         lock = LOCKS / image.lock
         if not lock.is_file():
             raise ClusterError(f"the image {image.name} has no requirements file {lock}")
-        base = debian_root(self.cache, self.steps, "server", SERVER_PACKAGES)
+        base = self._base()
+        layers = [base, self._torch()] if image.torch else [base]
         is_triton = image is TRITON
-        more = (LOCKS / "triton-server.txt", TRITON_WRAPPER, _TRITON_LAYOUT) if is_triton else ()
+        more: tuple[object, ...] = tuple(layer.parent.name for layer in layers[1:])
+        if is_triton:
+            more = (LOCKS / "triton-server.txt", TRITON_WRAPPER, _TRITON_LAYOUT)
         config = image.config.document(()).decode()
         key = content_key(base.parent.name, lock, image.reference, config, image.install, image.paths, *more)
 
@@ -125,20 +170,35 @@ class ImageBuilder:
                 if is_triton:
                     _lay_out_triton(root)
                 pack(step, root, scratch / "layer.tar", *image.paths)
-                write_image(scratch / "image.tar", image.reference, [base, scratch / "layer.tar"], image.config)
                 remove_tree(root)
+                write_image(scratch / "image.tar", image.reference, [*layers, scratch / "layer.tar"], image.config)
                 (scratch / "layer.tar").unlink()
 
-        return self.cache.artefact(f"image-{image.name}", key, build) / "image.tar"
+        return self.cache.artefact(f"image-{image.name}", key, build, image.gigabytes) / "image.tar"
 
     def _install(self, step: Step, root: Path, image: ServerImage) -> None:
         """Run the image's script in the root: the lock files are in /locks, downloads are kept in the cache."""
         downloads = self.cache.root / "pip"
         downloads.mkdir(parents=True, exist_ok=True)
-        binds = {"/locks": LOCKS, "/pip-cache": downloads}
-        if (certificates := Path("/etc/ssl/certs")).is_dir():
-            binds["/etc/ssl/certs"] = certificates
+        binds = {"/locks": LOCKS, "/pip-cache": downloads, **_certificates()}
         in_root(step, root, image.install, binds=binds, env={"PIP_CACHE_DIR": "/pip-cache", "LOCK": image.lock})
+
+    def _base(self) -> Path:
+        return debian_root(self.cache, self.steps, "server", SERVER_PACKAGES)
+
+    def _torch(self) -> Path:
+        """A layer with PyTorch in TORCH_HOME, kept apart from what is installed above it."""
+        base = self._base()
+
+        def build(scratch: Path) -> None:
+            with self.steps.step("take PyTorch for CPUs out of Debian", "torch") as step:
+                root = scratch / "root"
+                unpack(step, base, root)
+                in_root(step, root, TAKE_TORCH, binds=_certificates())
+                pack(step, root, scratch / "layer.tar", TORCH_HOME)
+                remove_tree(root)
+
+        return self.cache.artefact("torch", content_key(base.parent.name, TAKE_TORCH), build) / "layer.tar"
 
     def controller(self, version: str) -> Path:
         """The archive of KServe's controller image."""
@@ -153,6 +213,12 @@ class ImageBuilder:
             (scratch / "layer.tar").unlink()
 
         return self.cache.artefact(f"image-kserve-{version}", key, build) / "image.tar"
+
+
+def _certificates() -> dict[str, Path]:
+    """This machine's certificates, where package clients in a root look for them."""
+    folder = Path("/etc/ssl/certs")
+    return {str(folder): folder} if folder.is_dir() else {}
 
 
 # Folder in the wheel → folder of the server.

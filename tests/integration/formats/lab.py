@@ -26,7 +26,14 @@ RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 # Several pods share two cores here, so they ask for little.
 LITTLE = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "2Gi"}}
-CLASSES = {"xgboost": "mlserver_xgboost.XGBoostModel", "lightgbm": "mlserver_lightgbm.LightGBMModel"}
+CLASSES = {
+    "xgboost": "mlserver_xgboost.XGBoostModel",
+    "lightgbm": "mlserver_lightgbm.LightGBMModel",
+    "mlflow": "mlserver_mlflow.MLflowRuntime",
+    "huggingface": "mlserver_huggingface.HuggingFaceRuntime",
+}
+# What is asked comes from the store alone.
+OFFLINE = {"name": "HF_HUB_OFFLINE", "value": "1"}
 
 
 @dataclass
@@ -114,8 +121,8 @@ def made(
 
 
 def _runtime(preset: str, image: str) -> dict[str, Any]:
-    """The preset as it is, but for its image and the size of its pods."""
-    container = {"name": kinds.CONTAINER, "image": image, "resources": LITTLE}
+    """The preset as it is, but for its image, the size of its pods and what they may not ask of others."""
+    container = {"name": kinds.CONTAINER, "image": image, "resources": LITTLE, "env": [OFFLINE]}
     return runtime.build({"containers": [container]}, kind=RUNTIME.kind, preset=catalogue.preset(preset))
 
 
@@ -175,7 +182,7 @@ def _train(
                     "name": "train",
                     "image": image,
                     "command": ["python", "/scripts/train.py", "/store"],
-                    "env": [{"name": "OMP_NUM_THREADS", "value": "1"}],
+                    "env": [{"name": "OMP_NUM_THREADS", "value": "1"}, OFFLINE],
                     "volumeMounts": [
                         {"name": "scripts", "mountPath": "/scripts"},
                         {"name": "store", "mountPath": "/store"},

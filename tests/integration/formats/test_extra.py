@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,11 +26,11 @@ EXTRA = "mlserver-extra"
 
 @pytest.fixture(scope="module")
 def image(full: bool, cluster: dict[str, Any]) -> str:
-    """MLServer with mlflow, in the cluster's nodes."""
+    """MLServer with mlflow and huggingface, in the cluster's nodes."""
     if not full:
         pytest.skip("the image is built by make test-all only")
     if cluster["mode"] != "packages":
-        return str(cluster["images"]["mlserver"])  # the published one has it
+        return str(cluster["images"]["mlserver"])  # the published one has them
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "cluster", "images", "--extra"], check=True, capture_output=True, text=True
     )
@@ -64,3 +65,16 @@ def test_mlserver_serves_an_mlflow_model(lab: labs.Lab) -> None:
     outputs = lab.ask("mlflow", "mlflow", [tensor], content_type="np")
     (answer,) = outputs.values()
     assert answer == pytest.approx(wanted)
+
+
+def test_mlserver_serves_a_huggingface_model(lab: labs.Lab) -> None:
+    texts, wanted = lab.expected["huggingface"]["rows"], lab.expected["huggingface"]["answer"]
+    lab.start("huggingface", "huggingface", "huggingface", RUNTIME)
+    # the tensor of this name becomes the pipeline's one argument, a list
+    tensor = {"name": "array_inputs", "shape": [len(texts)], "datatype": "BYTES", "data": texts}
+    (output,) = lab.ask("huggingface", "huggingface", [tensor]).values()
+    answers = [json.loads(line) for line in output]
+    assert [answer["label"] for answer in answers] == [answer["label"] for answer in wanted]
+    scores = [answer["score"] for answer in answers]
+    assert scores == pytest.approx([answer["score"] for answer in wanted], abs=1e-5)
+    assert len(set(scores)) == len(texts)  # a model that answers the same to all would prove little

@@ -4,7 +4,7 @@
 """A real model of every format that the local images can run, behind the catalogue's runtimes.
 
 Not proven here, since no image of this cluster has their backend: tensorflow, pytorch, tensorrt, and onnx by Triton's
-own backend; huggingface on MLServer. mlflow has an image of its own, see test_extra.py.
+own backend. mlflow and huggingface have an image of their own, see test_extra.py.
 """
 
 from __future__ import annotations

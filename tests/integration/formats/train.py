@@ -19,6 +19,22 @@ from pathlib import Path
 STORE = Path(sys.argv[1])
 ASKED = slice(0, 150, 25)
 
+VOCABULARY = (
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "model",
+    "server",
+    "answers",
+    "never",
+    "late",
+    "often",
+)
+TEXTS = ["the server answers", "the model answers late", "never", "often the server answers the model"]
+
 CUSTOM = '''"""A model of one's own: the largest number of each row, and its place."""
 
 import numpy as np
@@ -102,6 +118,40 @@ def mlflow(rows, labels):
     return model.predict(rows[ASKED])
 
 
+def huggingface():
+    """A classifier of texts with random weights: what it says means nothing, but no other says the same."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    store = folder("huggingface")
+    (store / "vocab.txt").write_text("\n".join(VOCABULARY))
+    tokenizer = BertTokenizerFast(str(store / "vocab.txt"))
+    tokenizer.save_pretrained(store)
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=len(VOCABULARY),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        id2label=dict(enumerate(("negative", "neutral", "positive"))),
+        initializer_range=1.0,  # the default of 0.02 would have every text look alike
+    )
+    model = BertForSequenceClassification(config).eval()
+    model.save_pretrained(store)
+    (store / "model.safetensors").chmod(0o644)  # it is written for its owner alone, and the server is another user
+    # the class and the rest come from the runtime
+    settings = {"parameters": {"extra": {"task": "text-classification"}}}
+    (store / "model-settings.json").write_text(json.dumps(settings))
+
+    def answer(text):
+        scores = model(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0]
+        return {"label": config.id2label[int(scores.argmax())], "score": float(scores.max())}
+
+    with torch.no_grad():
+        return {"rows": TEXTS, "answer": [answer(text) for text in TEXTS]}
+
+
 TRAINERS = {
     "sklearn": ("sklearn", sklearn),
     "xgboost": ("xgboost", xgboost),
@@ -122,6 +172,9 @@ def main() -> None:
         answer = [float(value) for value in train(rows, labels)]
         EXPECTED[name] = {"rows": rows[ASKED].tolist(), "answer": answer}
         print(f"trained {name}", flush=True)
+    if importlib.util.find_spec("mlserver_huggingface") is not None:
+        EXPECTED["huggingface"] = huggingface()
+        print("made huggingface", flush=True)
     (STORE / "expected.json").write_text(json.dumps(EXPECTED))
 
 

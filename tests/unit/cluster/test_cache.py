@@ -144,3 +144,5 @@ def test_a_disk_without_room_is_named_before_anything_is_built(tmp_path: Path, m
     monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _folder: usage._replace(free=10**9))
     with pytest.raises(ClusterError, match=r"building bread needs 3 GB below .*, and 1 GB are free"):
         Cache(tmp_path).artefact("bread", content_key(1), lambda _folder: pytest.fail("built"))
+    with pytest.raises(ClusterError, match=r"building cake needs 6 GB below"):
+        Cache(tmp_path).artefact("cake", content_key(1), lambda _folder: pytest.fail("built"), 6)
