@@ -417,7 +417,10 @@ class _Run:
     @functools.cached_property
     def version(self) -> str:
         """The version whose rules apply."""
-        return self.task.kserve_version or control_plane.kserve_version(self.client) or versions.DEFAULT
+        version = control_plane.deciding(self.client, self.task.kserve_version)
+        if version.warning:
+            self.result.warnings.append(version.warning)
+        return version.number
 
     def _choose(self, body: Mapping[str, Any]) -> selection.Choice | None:
         """What KServe would choose of the runtimes as they were read; None where they may not be read."""

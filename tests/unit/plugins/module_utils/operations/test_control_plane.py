@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, inference_services
 
 
 def controller(image: str, labels: dict[str, str] | None = None, container: str = "manager") -> dict[str, Any]:
@@ -76,3 +76,12 @@ def test_where_the_deciding_version_comes_from(
 def test_a_given_version_must_be_one() -> None:
     with pytest.raises(ValueError, match="is not a KServe version"):
         control_plane.deciding(Answers(), "newest")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cluster", "said"), [(Answers(), 1), (Answers(controller("k/k:v0.15.2")), 0)])
+def test_services_are_written_by_rules_that_are_said_where_they_are_assumed(cluster: Any, said: int) -> None:
+    result = inference_services.Result()
+    task = inference_services.Task([], reconcile.Settings(manager="m"))
+    run = inference_services._Run(cluster, task, result)
+    assert run.version == run.version == ("0.20.0" if said else "0.15.2")
+    assert len(result.warnings) == said
