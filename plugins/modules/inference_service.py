@@ -94,7 +94,8 @@ options:
     description:
       - Write the runtime that KServe would choose now into the service, so that runtimes that are installed later do
         not move it.
-      - A runtime that was pinned before stays for as long as it serves the service.
+      - A runtime that was pinned before stays for as long as it serves the service. When it does no longer, another is
+        pinned, with a warning; where no other would be chosen, it stays, with a warning.
     type: bool
     default: false
   runtime_version:
@@ -216,12 +217,14 @@ options:
       - The InferenceService's C(spec) as in a manifest, for all that has no option here, such as C(transformer) and
         C(explainer). The options above are laid into it. A field must not be given in both.
       - A field that the cluster's CRD does not know is an error.
-      - The previous schema (C(predictor.sklearn) and so on) is written as KServe's webhook converts it.
+      - The previous schema (C(predictor.sklearn) and so on) is written as KServe's webhook converts it. It cannot stand
+        beside C(predictor.model), which KServe would overwrite with it.
     type: dict
   verify:
     description:
       - An inference request that is sent when the service is ready. The task fails where the answer does not hold
         what is expected. Implies O(wait).
+      - Fails where the service is stopped by its annotation, since nothing answers.
       - Needs the right to create on C(services/proxy). Not sent in check mode.
     type: dict
     suboptions:
@@ -271,6 +274,9 @@ options:
     description:
       - Wait until the services are ready (and rolled out), or gone.
       - Ends at once where a service cannot become ready without a change.
+      - A status from before a change does not count, until KServe shows that it acted, or its controller was seen at
+        work for some seconds.
+      - What may not be read is not taken for good. RV(results[].wait) and a warning say what is not known.
     type: bool
     default: false
   wait_timeout:
@@ -427,8 +433,9 @@ results:
       type: dict
     selection:
       description: >-
-        The choice of a runtime as things were, where the service was to be written: C(selected), C(candidates),
-        C(rejected), C(reason), C(message), C(explanation), as the filter P(modelserving.kserve.select_runtime#filter).
+        The choice of a runtime as things were, where the service was to be written or its runtime is pinned:
+        C(selected), C(candidates), C(rejected), C(reason), C(message), C(explanation), as the filter
+        P(modelserving.kserve.select_runtime#filter).
       type: dict
     runtime:
       description: C(kind) and C(name) of the runtime that KServe says it uses (from KServe 0.16 on).
@@ -439,7 +446,8 @@ results:
     wait:
       description: >-
         How waiting ended, C(state) (V(ready), V(stopped), V(gone), V(failed) or V(timeout)), C(message), C(remedy),
-        C(seconds), and C(transitions), what was waited for with the second at which that began.
+        C(seconds), C(transitions), what was waited for with the second at which that began, C(unseen), the lists that
+        may not be read (C(what), C(reason), C(message)), and C(doubts), what is therefore not known.
       type: dict
     verify:
       description: The reply to the request, C(ok), C(path), C(status), C(answer), C(problems) and C(seconds).
@@ -490,10 +498,10 @@ def main() -> None:
     ) as session:
         task = inference_services.task_of(session.params, session.given, check_mode=session.check_mode)
         result = inference_services.Result()
+        session.partial = result.plain
         try:
             inference_services.run(session.client, task, result)
         finally:
-            session.partial.update(result.plain())
             for text in result.warnings:
                 session.warn(text)
         failure = result.failure()

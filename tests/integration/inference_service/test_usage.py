@@ -18,10 +18,10 @@ import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import SERVICEACCOUNT, Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health, inference_services
 from ansible_collections.modelserving.kserve.plugins.modules import inference_service, model_health
 
-from tests.integration.inference_service.conftest import Object, Run, iris
+from tests.integration.inference_service.conftest import PARAMS, Object, Run, iris
 from tests.integration.serving_runtime import support
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -142,6 +142,25 @@ def test_the_documented_roles_are_enough_and_needed(
     assert found["healthy"] is healthy, found
     assert said in health.failure(found)
     assert {item["what"] for item in found["unseen"]} <= {"clusterservingruntimes"}
+
+
+def test_a_rollout_that_may_not_be_seen_is_ready_with_a_warning(
+    run: Run, client: Client, kubeconfig: str, space: str
+) -> None:
+    given = {**iris(name="fine"), "namespace": space, "wait": True}
+    assert run(given).failure is None
+    rules = [{"apiGroups": ["serving.kserve.io"], "resources": ["inferenceservices"], "verbs": ["get", "list"]}]
+    narrow = account(client, kubeconfig, space, "sees-no-rollout", rules)
+    result = inference_services.Result()
+    inference_services.run(
+        narrow, inference_services.task_of({**PARAMS, "wait": True}, given, check_mode=False), result
+    )
+    (item,) = result.plain()["results"]
+    assert result.failure() is None and (item["action"], item["wait"]["state"]) == ("unchanged", "ready")
+    assert {entry["what"] for entry in item["wait"]["unseen"]} == {"deployments", "replicasets", "pods"}
+    (warning,) = result.warnings
+    assert f"InferenceService fine in namespace {space}: whether it has rolled out is not known: " in warning
+    assert "forbidden" in warning and item["warnings"] == item["wait"]["doubts"]
 
 
 def test_with_the_right_to_read_services_alone_nothing_is_taken_for_healthy(

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health, rollout
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.liveness import Controller
 
 from tests.demo import models
 from tests.integration.inference_service.conftest import Object, Run, iris
@@ -189,7 +190,41 @@ def test_a_stopped_service_is_not_waited_for_in_vain(run: Run, space: str) -> No
     stop = {"serving.kserve.io/stop": "true"}
     done = run({**iris(name="stopped", annotations=stop), "namespace": space, "wait": True})
     assert done.failure is None and done.items[0]["wait"]["state"] == "stopped"
+    asked = run({**iris(name="stopped", annotations=stop, verify={"body": FLOWER}), "namespace": space})
+    assert asked.failure and "fails verify: it is stopped by its annotation serving.kserve.io/stop" in asked.failure
+    assert asked.items[0]["verify"]["ok"] is False
     run({"name": "stopped", "namespace": space, "state": "absent"})
+
+
+# -- whether KServe acted ----------------------------------------------------------------------------------------------
+
+
+def test_the_real_controller_is_seen_at_work(client: Client) -> None:
+    controller = Controller(client)
+    start = time.monotonic()
+    while controller.steady(time.monotonic()) < rollout.SETTLE and time.monotonic() - start < 30:
+        controller.look(time.monotonic())
+        time.sleep(1)
+    assert (controller.trouble, controller.unknown) == ("", "")
+    assert time.monotonic() - start < 15
+    assert controller._leader is not None, "it elects a leader, whose Lease is followed"
+
+
+def test_a_change_that_moves_nothing_is_ready_once_the_controller_was_seen(
+    run: Run, space: str, served: Object, client: Client
+) -> None:
+    """KServe leaves such a service alone while it is Ready: nothing shows whether it looked at the change."""
+    frozen = {**iris()["annotations"], "serving.kserve.io/disable-auto-update": "true"}
+    run({**iris(annotations=frozen), "namespace": space, "wait": True})
+    given = {**iris(annotations=frozen, min_replicas=1, max_replicas=1), "namespace": space, "wait": True}
+    done = run(given)
+    assert done.failure is None and done.actions == ["change"], done.failure
+    said = [step["message"] for step in done.items[0]["wait"]["transitions"]]
+    assert said[0].startswith(rollout.NOT_ACTED) and said[-1] == "Ready"
+    assert done.items[0]["wait"]["seconds"] >= rollout.SETTLE
+    again = run(given)
+    assert again.actions == ["unchanged"] and again.items[0]["wait"]["seconds"] >= rollout.SETTLE
+    assert run({**iris(), "namespace": space, "wait": True}).failure is None
 
 
 # -- interrupted -------------------------------------------------------------------------------------------------------

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import rollout
 
 from tests.integration.inference_service.conftest import Object, Run, iris
+
+RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 
 
 def said(item: Object) -> Object:
@@ -206,8 +211,9 @@ def test_pinning_names_the_chosen_runtime_and_keeps_it(run: Run, space: str, cli
     assert run(given).actions == ["create"]
     live = client.get(rollout.INFERENCE_SERVICE, "pinned", space)
     assert live and live["spec"]["predictor"]["model"]["runtime"] == "seldon-mlserver-runtime"
-    again = run(given)
-    assert (again.actions, again.requests) == (["unchanged"], 1)
+    again = run(given, kserve_version="0.20.0")
+    assert (again.actions, again.requests) == (["unchanged"], 3)  # the services, and the runtimes of both scopes
+    assert again.items[0]["selection"]["selected"]["name"] == "seldon-mlserver-runtime"
     changed = run({**given, "labels": {"a": "b"}})
     assert changed.actions == ["change"]
     live = client.get(rollout.INFERENCE_SERVICE, "pinned", space)
@@ -215,3 +221,43 @@ def test_pinning_names_the_chosen_runtime_and_keeps_it(run: Run, space: str, cli
     other = run({**given, "format": "python"})  # the pinned one does not serve it, and no other may be chosen
     assert any("does not serve it any more" in text for text in other.result.warnings)
     run({"name": "pinned", "namespace": space, "state": "absent"})
+
+
+def own_runtime(name: str, namespace: str, priority: int) -> Object:
+    """A runtime for a format that no other test uses."""
+    entry = {"name": "pinnable", "version": "1", "autoSelect": True, "priority": priority}
+    return {
+        "apiVersion": RUNTIME.api_version,
+        "kind": RUNTIME.kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"supportedModelFormats": [entry], "containers": [{"name": "kserve-container", "image": "x:1"}]},
+    }
+
+
+def test_a_pinned_runtime_that_is_gone_is_replaced_though_nothing_else_changed(
+    run: Run, client: Client, make_namespace: Callable[..., str]
+) -> None:
+    space = make_namespace("service-pin")
+    for name, priority in (("first", 2), ("second", 1)):
+        client.create(RUNTIME, own_runtime(name, space, priority), space)
+    given = {"name": "pinned", "namespace": space, "format": "pinnable", "version": "1", "pin_runtime": True}
+    given["annotations"] = {"serving.kserve.io/stop": "true"}
+
+    def pinned() -> str:
+        live = client.get(rollout.INFERENCE_SERVICE, "pinned", space)
+        assert live is not None
+        return str(live["spec"]["predictor"]["model"]["runtime"])
+
+    assert run(given).actions == ["create"] and pinned() == "first"
+    client.delete(RUNTIME, "first", space)
+    predicted, done = run(given, check=True), run(given)
+    assert predicted.actions == done.actions == ["change"] and pinned() == "second"
+    warned = "the runtime first that it was pinned to does not serve it any more, so that it is pinned to second now"
+    assert warned in predicted.items[0]["warnings"] and warned in done.items[0]["warnings"]
+    assert (run(given).actions, run(given).result.warnings) == (["unchanged"], [])
+
+    client.patch(RUNTIME, "second", {"spec": {"disabled": True}}, space)
+    kept = run(given)
+    assert kept.actions == ["unchanged"] and pinned() == "second"
+    assert any("no other would be chosen, so that it stays pinned" in text for text in kept.items[0]["warnings"])
+    assert kept.items[0]["selection"]["reason"] == "RuntimeDisabled"
