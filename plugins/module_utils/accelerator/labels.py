@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import vendors
 
@@ -35,13 +35,15 @@ def key(prefix: str, name: str) -> str:
     return f"{prefix}/{name}"
 
 
-def ours(live: Iterable[str], prefix: str) -> set[str]:
+def ours(live: Mapping[str, str], prefix: str, table: vendors.Table = vendors.DEFAULT_TABLE) -> set[str]:
     """Those of an object's labels that are ours by their names, whether or not a record says so.
 
-    We never write one without ``<prefix>/vendor``: where that is not there, ``<prefix>/state`` is somebody else's.
+    We never write one without ``<prefix>/vendor``, a name of the table: where it is something else, a prefix is used
+    that others use too, and ``<prefix>/product`` is theirs.
     """
-    found = {name for name in live if name.startswith(f"{prefix}/") and _NAMES.fullmatch(name[len(prefix) + 1 :])}
-    return found if key(prefix, VENDOR) in found else set()
+    if table.named(live.get(key(prefix, VENDOR), "")) is None:
+        return set()
+    return {name for name in live if name.startswith(f"{prefix}/") and _NAMES.fullmatch(name[len(prefix) + 1 :])}
 
 
 def value(text: str) -> str:

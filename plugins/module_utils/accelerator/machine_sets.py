@@ -90,13 +90,14 @@ def plan(
     name, namespace = metadata["name"], metadata["namespace"]
     if goal is None:
         return SetPlan(name, namespace)
+    named = labels.ours(live.labels, options.prefix, options.table)
     change = owned.change(
         live.labels,
         live.taints,
         annotation,
         wanted_labels=goal["labels"],
         wanted_taints=goal["taints"],
-        prefix=options.prefix,
+        named=named,
     )
     if not (everywhere or in_scope):
         return SetPlan(name, namespace, unsure=bool(change) and not any(map(node_of, machines)))
@@ -111,7 +112,7 @@ def plan(
         change=change,
         patch=_patch(machine_set, change, options) if whole and change else None,
         machines=patched,
-        born=_born(meant, owned.known(live.labels, annotation, options.prefix), change),
+        born=_born(meant, owned.known(annotation, named), change),
     )
 
 

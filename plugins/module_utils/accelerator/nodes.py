@@ -237,19 +237,20 @@ def plan(node: Mapping[str, Any], options: Options, born: owned.Born = owned.WIT
     goal = wanted(node, options)
     metadata, spec = node["metadata"], node.get("spec") or {}
     live, annotation = metadata.get("labels") or {}, (metadata.get("annotations") or {}).get(options.annotation)
+    named = labels.ours(live, options.prefix, options.table)
     change = owned.change(
         live,
         spec.get("taints") or [],
         annotation,
         wanted_labels=goal["labels"],
         wanted_taints=goal["taints"],
-        prefix=options.prefix,
+        named=named,
         born=born,
     )
     patch = _patch(node, change, options) if change else None
     adoption = None
     if owned.orphans(annotation, born, change):
-        text = owned.known(live, annotation, options.prefix, born).text()
+        text = owned.known(annotation, named, born).text()
         adoption = {
             "metadata": {
                 "resourceVersion": metadata["resourceVersion"],

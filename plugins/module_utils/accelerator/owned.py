@@ -12,11 +12,9 @@ record was lost.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels as names
 
 Taint = dict[str, Any]
 TaintKey = tuple[str, str]
@@ -95,14 +93,14 @@ def change(
     *,
     wanted_labels: Mapping[str, str],
     wanted_taints: Sequence[Taint],
-    prefix: str,
+    named: Collection[str] = (),
     born: Born = WITHOUT_TEMPLATE,
 ) -> Change:
     """What has to be written so that the object carries what is wanted, and nothing of ours besides.
 
-    labels, taints, annotation: what it carries now.
+    labels, taints, annotation: what it carries now; named: those of the labels that are ours by their names.
     """
-    ours = known(labels, annotation, prefix, born)
+    ours = known(annotation, named, born)
     new_labels, label_record = _labels(labels, ours, {**born.labels, **wanted_labels})
     new_taints, taint_record = _taints(taints, ours, _both(wanted_taints, born.taints))
     record = Record(label_record, taint_record)
@@ -119,12 +117,11 @@ def change(
     )
 
 
-def known(labels: Mapping[str, str], annotation: str | None, prefix: str, born: Born = WITHOUT_TEMPLATE) -> Record:
+def known(annotation: str | None, named: Collection[str] = (), born: Born = WITHOUT_TEMPLATE) -> Record:
     """All that is ours on an object: by its own record, by its template's, and by our labels' names."""
     own = Record.parse(annotation)
-    # where the record knows of our labels, one that it does not know is somebody else's
-    recorded = names.key(prefix, names.VENDOR) in own.labels
-    lost = {} if recorded else dict.fromkeys(names.ours(labels, prefix))
+    # where the record knows some of our labels, it was not lost: those that it does not know are somebody else's
+    lost = dict.fromkeys(named if own.labels.keys().isdisjoint(named) else ())
     return Record({**lost, **born.record.labels, **own.labels}, {**born.record.taints, **own.taints})
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels as names
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import owned
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ class Carrier:
             self.annotation,
             wanted_labels=labels,
             wanted_taints=taints,
-            prefix=PREFIX,
+            named=names.ours(self.labels, PREFIX),
             born=born,
         )
         for key, value in change.labels.items():
@@ -49,7 +50,7 @@ class Carrier:
 
 
 KEYS = [VENDOR, f"{PREFIX}/product", "example.org/team", "nvidia.com/gpu.present"]
-LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["a", "b", ""]))
+LABELS = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["a", "b", "", "nvidia"]))
 OURS = st.dictionaries(st.sampled_from(KEYS[:3]), st.sampled_from(["a", "b"]))
 TAINTS = st.lists(
     st.fixed_dictionaries(
@@ -87,7 +88,7 @@ def test_only_what_is_wanted_or_was_ours_is_written(
 ) -> None:
     carrier = Carrier(labels, taints)
     change = carrier.want(wanted, wanted_taints)
-    ours = {key for key in labels if key.startswith(f"{PREFIX}/") and VENDOR in labels}
+    ours = {key for key in labels if key.startswith(f"{PREFIX}/") and labels.get(VENDOR) == "nvidia"}
     assert set(change.labels) <= set(wanted) | ours
     touched = {owned.taint_key(taint) for taint in wanted_taints}
     others = [taint for taint in taints if owned.taint_key(taint) not in touched]
@@ -152,7 +153,7 @@ def test_a_lost_record_is_not_taken_for_a_value_to_restore() -> None:
 
 
 def test_under_a_prefix_that_others_use_a_label_like_ours_stays_theirs() -> None:
-    theirs = {f"{PREFIX}/state": "CA", f"{PREFIX}/product": "shoes"}
+    theirs = {f"{PREFIX}/state": "CA", f"{PREFIX}/product": "R740", VENDOR: "dell"}
     carrier = Carrier(theirs, [])
     assert not carrier.want({}, [])
     carrier.want({VENDOR: "nvidia", f"{PREFIX}/state": "healthy"}, [])
