@@ -17,7 +17,8 @@ description:
   - Sends a sample inference where one is given, and holds the answer against what is expected.
   - Everything goes through the API server, so that no route to the cluster's network is needed. Changes nothing.
   - A server that speaks gRPC alone, or no protocol that is known, is judged by its pods. Services that are stopped or
-    scaled to zero are not unhealthy.
+    scaled to zero are not unhealthy, unless a sample is given for them, which cannot be sent.
+  - Warns where there was nothing to check, and of namespaces that do not exist.
 options:
   namespaces:
     description: Namespaces to look at. All of them where unset.
@@ -31,6 +32,7 @@ options:
     description:
       - Only services that use a ServingRuntime or ClusterServingRuntime of one of these names, be it named in the
         service or chosen by KServe.
+      - A service of which that is not known, since the runtimes may not be read, is checked too, with a warning.
     type: list
     elements: str
   metrics:
@@ -179,7 +181,9 @@ services:
       description: What is wrong; empty where nothing is.
       type: str
     runtime:
-      description: C(kind) and C(name) of the runtime that the service uses.
+      description:
+        - C(kind) and C(name) of the runtime that the service uses, as KServe says in its status, or else as the service
+          names it or as KServe would choose. The kind is null where it cannot be told.
       type: dict
     how:
       description: V(named) in the service, or V(selected) by KServe.
@@ -197,7 +201,9 @@ services:
       description: The reply to the sample inference, C(ok), C(path), C(status), C(answer), C(problems), C(seconds).
       type: dict
 missing:
-  description: Names of services that were asked for and are not there.
+  description: >-
+    Services that were asked for and are not there, as C(name), or as C(namespace/name) where the sample names its
+    namespace.
   returned: always
   type: list
   elements: str
@@ -243,7 +249,10 @@ def main() -> None:
         task = health.task_of(session.params, session.given)
         if session.check_mode:
             task = dataclasses.replace(task, samples={})
-        result = health.report(task, health.run(session.client, task))
+        found = health.run(session.client, task)
+        for warning in found.warnings:
+            session.warn(warning)
+        result = health.report(task, found)
         if not result["healthy"] and session.params["fail"]:
             session.fail(health.failure(result), changed=False, **result)
         session.exit(changed=False, **result)

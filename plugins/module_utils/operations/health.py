@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import POD, Resource
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NAMESPACE, POD, Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
     kinds,
     metrics,
@@ -38,6 +38,9 @@ UNHEALTHY = "unhealthy"
 STOPPED = "stopped"
 IDLE = "idle"
 STATES = (HEALTHY, UNHEALTHY, STOPPED, IDLE)
+
+NAMED = "named"
+SELECTED = "selected"
 
 METRICS = "metrics"
 PAUSE = 2.0
@@ -90,13 +93,22 @@ class Check:
         }
 
 
+@dataclass(frozen=True)
+class Used:
+    """The runtime that a service uses. kind: None where that cannot be told; how: named | selected."""
+
+    kind: str | None
+    name: str
+    how: str
+
+
 @dataclass
 class Health:
-    """One service and what its server said."""
+    """One service and what its server said. used: which runtime it uses; runtime: that one, where it can be read."""
 
     service: Mapping[str, Any]
+    used: Used | None
     runtime: Mapping[str, Any] | None
-    how: str | None
     pods: Sequence[Mapping[str, Any]]
     sees_pods: bool = True
     state: str = UNHEALTHY
@@ -117,14 +129,13 @@ class Health:
 
     def plain(self) -> Object:
         """The service's entry in a result."""
-        runtime = self.runtime
         return {
             "namespace": self.namespace,
             "name": self.name,
             "state": self.state,
             "message": self.message,
-            "runtime": {"kind": runtime["kind"], "name": runtime["metadata"]["name"]} if runtime else None,
-            "how": self.how,
+            "runtime": {"kind": self.used.kind, "name": self.used.name} if self.used else None,
+            "how": self.used.how if self.used else None,
             "protocol": self.spoken,
             "checks": [check.plain() for check in self.checks],
             "sample": self.reply.plain() if self.reply else None,
@@ -133,10 +144,14 @@ class Health:
 
 @dataclass
 class Found:
-    """The services by namespace and name, and what could not be seen of them: {what, reason, message}."""
+    """The services by namespace and name, and what could not be seen of them: {what, reason, message}.
+
+    warnings: what a reader must know who takes the result for an answer to what he asked.
+    """
 
     services: list[Health] = field(default_factory=list)
     unseen: list[Object] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def miss(self, what: str, error: errors.ClusterError) -> None:
         """Note what may not be read, once."""
@@ -181,13 +196,15 @@ def run(client: Client, task: Task, sleep: Callable[[float], None] = time.sleep)
     Raises ClusterError where the services cannot be read.
     """
     end = time.monotonic() + task.timeout
-    version = task.kserve_version or control_plane.kserve_version(client) or versions.DEFAULT
+    version = control_plane.deciding(client, task.kserve_version)
     while True:
-        found = _services(client, task, version)
+        found = _services(client, task, version.number)
         pool.each(lambda health: _check(client, task, health), found.services, task.workers)
-        if not _missing(task, found) and all(health.state != UNHEALTHY for health in found.services):
-            return found
-        if time.monotonic() + PAUSE > end:
+        well = not _missing(task, found) and all(health.state != UNHEALTHY for health in found.services)
+        if well or time.monotonic() + PAUSE > end:
+            found.warnings += _absences(client, task, found)
+            if version.warning and any(_by_the_rules(health) for health in found.services):
+                found.warnings.append(version.warning)
             return found
         sleep(PAUSE)
 
@@ -217,10 +234,35 @@ def failure(result: Mapping[str, Any]) -> str:
 
 
 def _missing(task: Task, found: Found) -> list[str]:
-    """The services that the task names and that are not there."""
-    there = {health.name for health in found.services}
-    asked = [*(task.names or ()), *(name for _namespace, name in task.samples)]
-    return sorted({name for name in asked if name not in there})
+    """The services that the task names and that are not there: ``name``, or ``namespace/name`` where it says so."""
+    there = {(health.namespace, health.name) for health in found.services}
+    names = {name for _namespace, name in there}
+    asked = [*((None, name) for name in task.names or ()), *task.samples]
+    return sorted(
+        {
+            f"{namespace}/{name}" if namespace else name
+            for namespace, name in asked
+            if not ((namespace, name) in there if namespace else name in names)
+        }
+    )
+
+
+def _absences(client: Client, task: Task, found: Found) -> list[str]:
+    """Where nothing was checked: namespaces that do not exist, and all of it where no service was found."""
+    with_services = {health.namespace for health in found.services}
+    empty = [name for name in dict.fromkeys(task.namespaces or ()) if name not in with_services]
+    answers = pool.each(lambda name: client.get(NAMESPACE, name), empty, task.workers)
+    # what may not be read is not known to be absent
+    absent = [name for name, answer in zip(empty, answers, strict=True) if answer.error is None and not answer.value]
+    said = [f"There is no namespace {name}: nothing was checked there." for name in absent]
+    looked_at = [name for name in empty if name not in absent]
+    if not found.services and not _missing(task, found) and (looked_at or not absent):
+        using = f" that uses {' or '.join(task.runtimes)}" if task.runtimes is not None else ""
+        where = (
+            "on the cluster" if task.namespaces is None else f"in namespace {', '.join(looked_at) or '(none named)'}"
+        )
+        said.append(f"There is no InferenceService{using} {where}: nothing was checked.")
+    return said
 
 
 # -- which services ----------------------------------------------------------------------------------------------------
@@ -237,12 +279,28 @@ def _services(client: Client, task: Task, version: str) -> Found:
     pods = _allowed(client, task, POD, found, label_selector=kinds.LABEL_SERVICE)
     read = [selection.read_runtime(item, version) for item in runtimes]
     for service in sorted(services, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"])):
-        runtime, how = _runtime(service, runtimes, read, version)
-        name = runtime["metadata"]["name"] if runtime else _named(service)
-        if task.runtimes is None or name in task.runtimes:
-            mine = [pod for pod in pods if _belongs(pod, service)]
-            found.services.append(Health(service, runtime, how, mine, sees_pods=not _unseen(found, POD)))
+        used, runtime = _runtime(service, runtimes, read, version)
+        unsure = (used is None or used.how == SELECTED) and not _in_status(service) and _runtimes_unseen(found)
+        if task.runtimes is not None and unsure:
+            found.warnings.append(
+                f"Which runtime InferenceService {service['metadata']['name']} in namespace "
+                f"{service['metadata']['namespace']} uses is not known, since not all runtimes may be read: it was "
+                "checked all the same."
+            )
+        elif task.runtimes is not None and (used is None or used.name not in task.runtimes):
+            continue
+        mine = [pod for pod in pods if _belongs(pod, service)]
+        found.services.append(Health(service, used, runtime, mine, sees_pods=not _unseen(found, POD)))
     return found
+
+
+def _by_the_rules(health: Health) -> bool:
+    """Whether what KServe would select had to tell the service's runtime."""
+    return health.used is not None and health.used.how == SELECTED and not _in_status(health.service)
+
+
+def _runtimes_unseen(found: Found) -> bool:
+    return _unseen(found, SERVING_RUNTIME) or _unseen(found, CLUSTER_SERVING_RUNTIME)
 
 
 def _allowed(
@@ -286,16 +344,43 @@ def _cluster_runtimes(client: Client, found: Found) -> list[Object]:
 
 def _runtime(
     service: Mapping[str, Any], runtimes: Sequence[Object], read: list[selection.Runtime], version: str
-) -> tuple[Object | None, str | None]:
-    """The runtime that a service uses, and whether it is named or selected."""
-    how = "named" if _named(service) else "selected"
+) -> tuple[Used | None, Object | None]:
+    """The runtime that a service uses, and its object where it is there and may be read.
+
+    What KServe says in the status comes first (since 0.16); else what the service names; else what KServe would select.
+    """
+    how = NAMED if _named(service) else SELECTED
+    told = _in_status(service)
+    if told:
+        return Used(told[0], told[1], how), next((item for item in runtimes if _is(item, service, *told)), None)
     try:
         choice = selection.choose_among(service, read, version)
     except SpecError:
-        return None, None
-    if choice.selected is None:
-        return None, None
-    return runtimes[next(index for index, item in enumerate(read) if item is choice.selected)], how
+        choice = None
+    if choice is None or choice.selected is None:
+        name = _named(service)
+        return (Used(None, name, how) if name else None), None
+    runtime = runtimes[next(index for index, item in enumerate(read) if item is choice.selected)]
+    return Used(runtime["kind"], runtime["metadata"]["name"], how), runtime
+
+
+def _in_status(service: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Kind and name of the runtime that KServe says it used."""
+    status = service.get("status") or {}
+    for key, resource in (
+        ("servingRuntimeName", SERVING_RUNTIME),
+        ("clusterServingRuntimeName", CLUSTER_SERVING_RUNTIME),
+    ):
+        if status.get(key):
+            return resource.kind, str(status[key])
+    return None
+
+
+def _is(runtime: Object, service: Mapping[str, Any], kind: str, name: str) -> bool:
+    """Whether *runtime* is the one of this kind and name that the service can mean."""
+    namespace = service["metadata"]["namespace"] if kind == SERVING_RUNTIME.kind else None
+    metadata = runtime["metadata"]
+    return (runtime["kind"], metadata["name"], metadata.get("namespace")) == (kind, name, namespace)
 
 
 def _named(service: Mapping[str, Any]) -> str | None:
@@ -317,11 +402,14 @@ def _belongs(pod: Mapping[str, Any], service: Mapping[str, Any]) -> bool:
 
 def _check(client: Client, task: Task, health: Health) -> None:
     judgement = waiting.judge(waiting.Observed(health.service, pods=health.pods))
-    if judgement.state == waiting.STOPPED:
-        health.state, health.message = STOPPED, judgement.text
-        return
-    if health.sees_pods and not health.pods and _may_be_idle(health.service):
-        health.state, health.message = IDLE, "scaled to zero"
+    sample = task.sample(health.namespace, health.name)
+    asleep = _asleep(health, judgement)
+    if asleep:
+        health.state, health.message = asleep
+        if sample:  # who asks for an answer and gets none must not be told that all is well
+            text = f"the sample was not sent, since the service is {health.state} ({health.message})"
+            health.checks.append(Check(protocol.INFER, False, "", None, text))
+            health.state, health.message = UNHEALTHY, f"{protocol.INFER}: {text}"
         return
     health.spoken = protocol.http_protocol(health.service, health.runtime)
     model = protocol.model_name(health.service, health.runtime)
@@ -332,7 +420,6 @@ def _check(client: Client, task: Task, health: Health) -> None:
         health.checks.append(_ready_pods(health))
     if task.with_metrics:
         health.checks += [check for pod in health.pods for check in _scrape(client, task, pod)]
-    sample = task.sample(health.namespace, health.name)
     if sample:
         health.reply = inference.infer(client, health.service, sample, health.runtime)
         text = "; ".join(health.reply.problems) or "the answer holds what is expected"
@@ -343,6 +430,15 @@ def _check(client: Client, task: Task, health: Health) -> None:
     if failed:
         reason = "" if judgement.state == waiting.READY else f" ({judgement.text})"
         health.message = f"{failed[0].purpose}: {failed[0].message}{reason}"
+
+
+def _asleep(health: Health, judgement: waiting.Judgement) -> tuple[str, str] | None:
+    """State and reason of a service that has no server on purpose."""
+    if judgement.state == waiting.STOPPED:
+        return STOPPED, judgement.text
+    if health.sees_pods and not health.pods and _may_be_idle(health.service):
+        return IDLE, "scaled to zero"
+    return None
 
 
 def _may_be_idle(service: Mapping[str, Any]) -> bool:

@@ -57,6 +57,10 @@ class Cluster:
         found = self.lists.get(resource.plural, [])
         return [item for item in found if namespace in (None, item["metadata"].get("namespace"))]
 
+    def get(self, resource: Any, name: str, _namespace: str | None = None) -> Object | None:
+        assert resource.plural == "namespaces"
+        return {"metadata": {"name": name}} if name in ("a", "b") else None
+
     def raw(self, method: str, path: str, **_how: Any) -> Response:
         end = path.split("/proxy", 1)[1]
         self.asked.append((method, end))
@@ -64,9 +68,17 @@ class Cluster:
         return Response(status, {}, text.encode())
 
 
-def check(cluster: Any, **task: Any) -> dict[str, Any]:
+def run(cluster: Any, **task: Any) -> tuple[health.Task, health.Found]:
     wanted = health.Task(**{"with_metrics": False, "workers": 1, "kserve_version": "0.20.0", **task})
-    return health.report(wanted, health.run(cluster, wanted, sleep=lambda seconds: None))
+    return wanted, health.run(cluster, wanted, sleep=lambda seconds: None)
+
+
+def check(cluster: Any, **task: Any) -> dict[str, Any]:
+    return health.report(*run(cluster, **task))
+
+
+def warnings(cluster: Any, **task: Any) -> list[str]:
+    return run(cluster, **task)[1].warnings
 
 
 def test_live_ready_and_model_ready_by_get_alone() -> None:
@@ -156,9 +168,38 @@ def test_a_named_service_that_is_not_there_is_missing() -> None:
     assert health.failure(found) == "There is no InferenceService rose here."
 
 
-def test_nothing_to_check_is_healthy() -> None:
-    found = check(Cluster({}, inferenceservices=[]))
-    assert found["healthy"] and found["services"] == []
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ({}, ["There is no InferenceService on the cluster: nothing was checked."]),
+        ({"namespaces": ["b"]}, ["There is no InferenceService in namespace b: nothing was checked."]),
+        ({"namespaces": ["typo"]}, ["There is no namespace typo: nothing was checked there."]),
+        ({"namespaces": ["a", "typo"]}, ["There is no namespace typo: nothing was checked there."]),
+        ({"namespaces": []}, ["There is no InferenceService in namespace (none named): nothing was checked."]),
+        (
+            {"namespaces": ["a"], "runtimes": ["x", "y"]},
+            ["There is no InferenceService that uses x or y in namespace a: nothing was checked."],
+        ),
+        ({"names": ["rose"]}, []),  # it is missing, and that is unhealthy
+        ({"namespaces": ["a", "b"]}, []),
+    ],
+)
+def test_nothing_to_check_is_healthy_and_said(task: dict[str, Any], said: list[str]) -> None:
+    cluster = Cluster(V2, inferenceservices=[] if not task else [service()])
+    assert warnings(cluster, **task) == said
+    assert check(cluster, **task)["healthy"] is ("names" not in task)
+
+
+def test_a_namespace_that_may_not_be_read_is_not_called_absent() -> None:
+    class Unsure(Cluster):
+        def get(self, *_what: Any) -> Object | None:
+            raise errors.Forbidden("Cannot read")
+
+    said = warnings(Unsure(V2), namespaces=["a", "c"])
+    assert said == []
+    assert warnings(Unsure(V2), namespaces=["c"]) == [
+        "There is no InferenceService in namespace c: nothing was checked."
+    ]
 
 
 METRICS = {"prometheus.kserve.io/port": "8082", "prometheus.kserve.io/path": "/metrics"}
@@ -204,6 +245,36 @@ def test_a_sample_for_a_service_that_is_not_there_is_missing() -> None:
     assert check(Cluster(V2), samples=samples)["missing"] == ["rose"]
 
 
+def test_a_sample_is_for_the_service_of_its_namespace() -> None:
+    samples = health._samples([{"name": "iris", "namespace": "prod", "body": {"inputs": []}}])
+    found = check(Cluster(V2), samples=samples)
+    assert not found["healthy"] and found["missing"] == ["prod/iris"]
+    assert health.failure(found) == "There is no InferenceService prod/iris here."
+    here = health._samples([{"name": "iris", "namespace": "a", "body": {"inputs": []}}])
+    assert check(Cluster({**V2, "/v2/models/iris/infer": (200, "{}")}), samples=here)["healthy"]
+
+
+@pytest.mark.parametrize(
+    ("status", "annotations", "said"),
+    [
+        (
+            {"conditions": [{"type": "Stopped", "status": "True"}]},
+            {"serving.kserve.io/stop": "true"},
+            "the service is stopped (",
+        ),
+        ({**READY, "deploymentMode": "Knative"}, {}, "the service is idle (scaled to zero)"),
+    ],
+)
+def test_a_sample_that_cannot_be_sent_is_no_success(status: Object, annotations: Object, said: str) -> None:
+    asleep = service(status=status)
+    asleep["metadata"]["annotations"] = annotations
+    cluster = Cluster({}, inferenceservices=[asleep], pods=[])
+    assert check(cluster)["healthy"]
+    found = check(cluster, samples=health._samples([{"name": "iris", "body": {}}]))
+    assert not found["healthy"] and said in health.failure(found)
+    assert [item["purpose"] for item in found["services"][0]["checks"]] == ["infer"]
+
+
 @pytest.mark.parametrize("given", [[{"body": {}}], ["x"], [{"name": "x"}]])
 def test_wrong_samples(given: list[Any]) -> None:
     with pytest.raises(SpecError, match=r"samples\[0\]"):
@@ -237,6 +308,46 @@ def test_what_else_may_not_be_read_is_said_and_done_without() -> None:
     assert {item["reason"] for item in found["unseen"]} == {"forbidden"}
 
 
+def test_a_service_whose_runtime_cannot_be_known_is_not_left_out() -> None:
+    unknown, named = service("iris", None, protocolVersion="v2"), service("other", "triton", protocolVersion="v2")
+    cluster = Narrow(V2, inferenceservices=[unknown, named, service("third", "mlserver")])
+    found = check(cluster, runtimes=["triton"])
+    assert [(item["name"], item["runtime"]) for item in found["services"]] == [
+        ("iris", None),
+        ("other", {"kind": None, "name": "triton"}),
+    ]
+    assert not found["healthy"]
+    [said] = warnings(cluster, runtimes=["triton"])
+    assert said.startswith("Which runtime InferenceService iris in namespace a uses is not known")
+    # where all runtimes may be read, none means none
+    assert check(Cluster(V2, inferenceservices=[unknown], servingruntimes=[]), runtimes=["triton"])["services"] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "used"),
+    [
+        ({"servingRuntimeName": "triton"}, {"kind": "ServingRuntime", "name": "triton"}),
+        ({"clusterServingRuntimeName": "triton"}, {"kind": "ClusterServingRuntime", "name": "triton"}),
+    ],
+)
+def test_the_status_says_which_runtime_is_used(status: Object, used: Object) -> None:
+    for named in (None, "triton"):
+        mine = service("iris", named, {**READY, **status}, protocolVersion="v2")
+        for cluster in (Narrow(V2, inferenceservices=[mine]), Cluster(V2, inferenceservices=[mine])):
+            found = check(cluster, runtimes=["triton"])
+            assert found["healthy"] and found["services"][0]["runtime"] == used
+            assert not warnings(cluster, runtimes=["triton"])
+            assert check(cluster, runtimes=["r"])["services"] == []
+
+
+def test_the_runtime_of_the_status_is_found_by_kind_and_namespace() -> None:
+    mine = service(status={**READY, "servingRuntimeName": "r"})
+    others = [runtime("r", "b", protocolVersions=["grpc-v2"]), runtime("r", None, protocolVersions=["grpc-v2"])]
+    cluster = Cluster(V2, inferenceservices=[mine], servingruntimes=[others[0], runtime()])
+    cluster.lists["clusterservingruntimes"] = [others[1]]
+    assert check(cluster)["services"][0]["protocol"] == "v2"
+
+
 def test_pods_that_may_not_be_read_are_not_taken_for_ready_nor_for_idle() -> None:
     status = {**READY, "deploymentMode": "Knative"}
     found = check(Narrow({}, inferenceservices=[service(protocolVersion="grpc-v2", status=status)]))
@@ -250,3 +361,16 @@ def test_services_that_may_not_be_read_are_an_error() -> None:
 
     with pytest.raises(errors.Forbidden):
         check(Blind(V2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "how", "said"),
+    [
+        (service(runtime=None, protocolVersion="v2"), {"kserve_version": None}, True),
+        (service(runtime=None, protocolVersion="v2"), {}, False),
+        (service(), {"kserve_version": None}, False),  # it names its runtime: no version changes that
+    ],
+)
+def test_a_version_that_had_to_be_assumed_is_said_where_it_decides(asked: Object, how: Object, said: bool) -> None:
+    found = warnings(Cluster(V2, inferenceservices=[asked]), **how)
+    assert any("the rules of KServe 0.20.0 are assumed" in text for text in found) is said
