@@ -49,15 +49,21 @@ _REMEDIES: tuple[tuple[str, str, str], ...] = (
 )
 
 
+# Refusals that not every version makes: a part of the text, and the rule's name in versions.SINCE.
+_SINCE = {"security reasons": "blocked_env"}
+
+
 def admit(
     runtime: t.Mapping[str, t.Any],
     existing: t.Iterable[t.Mapping[str, t.Any]] = (),
     kserve_version: str = versions.DEFAULT,
+    passed_on: t.Collection[str] = (),
 ) -> dict[str, t.Any]:
     """Say whether a runtime would be admitted, and what else is wrong with it.
 
     :param runtime: the ServingRuntime or ClusterServingRuntime that is to be created or updated.
     :param existing: what is there; only runtimes of the same kind and namespace count, the same name is the old one.
+    :param passed_on: paths of fields of a newer KServe, of which no word is said.
     :returns: allowed (schema and webhook); message, the webhook's words, or the schema's where it refuses, '' where
         allowed; errors and warnings, sentences for a person (see checks.check).
     :raises SpecError: for something that is no runtime.
@@ -67,10 +73,11 @@ def admit(
     refused = _refused_by_schema(wanted)
     if refused:
         message = _aggregate([text for violation in refused for text in violation.texts])
-        problems = [*map(_schema_problem, refused), *checks.check_leniently(wanted)]
+        problems = [*map(_schema_problem, refused), *checks.check_leniently(wanted, passed_on)]
     else:
         message = webhook.refusal(wanted, existing, kserve_version)
-        problems = [*([_denial(message)] if message else []), *checks.check(wanted)]
+        denied = [_denial(message, kserve_version)] if message else []
+        problems = [*denied, *checks.check(wanted, passed_on)]
     return {
         "allowed": not message,
         "message": message,
@@ -110,9 +117,33 @@ def _schema_problem(violation: schema.Violation) -> Problem:
     return Problem(ERROR, violation.path, f"the API server refuses it: {message}")
 
 
-def _denial(message: str) -> Problem:
-    path, remedy = next(((path, remedy) for part, path, remedy in _REMEDIES if part in message), ("spec", ""))
-    return Problem(ERROR, path, f"KServe's webhook refuses it: {message}", remedy)
+def _denial(message: str, kserve_version: str) -> Problem:
+    path, remedy = _place_and_remedy(message)
+    feature = next((name for part, name in _SINCE.items() if part in message), None)
+    if feature is None:
+        return Problem(ERROR, path, f"KServe's webhook refuses it: {message}", remedy)
+    since = ".".join(map(str, versions.SINCE[feature][:2]))
+    return Problem(
+        ERROR, path, f"the webhook of KServe {kserve_version} refuses it (from {since} on): {message}", remedy
+    )
+
+
+def _place_and_remedy(message: str) -> tuple[str, str]:
+    return next(((path, remedy) for part, path, remedy in _REMEDIES if part in message), ("spec", ""))
+
+
+def lasting_errors(runtime: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> list[str]:
+    """Return why a runtime that :func:`admit` lets in while it is alone could never be changed again.
+
+    The webhook looks at what is inside a runtime only where another one is there, and its own old version is one.
+    Source: servingruntime_webhook.go, Handle.
+    """
+    message = webhook.refusal(runtime, (runtime,), kserve_version)
+    if not message:
+        return []
+    path, remedy = _place_and_remedy(message)
+    text = f"KServe's webhook lets it in only while it is alone, and refuses every later change of it: {message}"
+    return [Problem(ERROR, path, text, remedy).sentence]
 
 
 def check_together(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, schema
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, quantities, schema
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, TRANSFORMER_CONTAINER
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import ERROR, WARNING, Problem
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import mapping, name_of, plain
@@ -29,6 +29,14 @@ PREDICTOR_SUFFIX = "-predictor"
 # An InferenceService as plain as one can be, to see which placeholders work for every service.
 SAMPLE_METADATA = {"name": "example", "namespace": "default"}
 
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+
+_CONTAINER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_PORT_NAME = re.compile(r"(?=.{1,15}\Z)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# A placeholder with a field of the service's metadata.
+_OURS = re.compile(r"\{\{[^}]*\.(Name|Namespace|Labels|Annotations)\b")
+
 # A flag that ends where its value should begin: what remains of --model_name={{.Name}} once Jinja has had it.
 _EMPTY_FLAG = re.compile(r"--?[A-Za-z][\w.-]*=")
 # One brace where KServe wants two: {.Name}.
@@ -37,18 +45,19 @@ _OTHER_PLACEHOLDER = re.compile(r"(?<!\{)\{\s*\.[A-Z]\w*[\w.]*\s*\}(?!\})")
 Check = t.Callable[[dict[str, t.Any]], t.Iterator[Problem]]
 
 
-def check(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
+def check(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str] = ()) -> list[Problem]:
     """Return the problems of a runtime that the API server's schema lets through.
 
+    :param passed_on: paths of fields that are known to be newer than the schema.
     :returns: errors (no kserve-container, placeholders that cannot be parsed) and warnings, in the checks' order.
     """
     wanted = plain(runtime)
     spec = schema.stored(mapping(wanted, "spec"))
     problems = [problem for rule in _CHECKS for problem in rule(spec)]
-    return [*problems, *images.warnings(wanted)]
+    return [*_but(passed_on, problems), *images.warnings(wanted)]
 
 
-def check_leniently(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
+def check_leniently(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str] = ()) -> list[Problem]:
     """Like :func:`check`, for a runtime that the schema refuses: what can be said is said, the rest left out."""
     problems: list[Problem] = []
     spec = runtime.get("spec")
@@ -60,12 +69,22 @@ def check_leniently(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
         except (AttributeError, KeyError, TypeError, ValueError):
             # The rule met the very part that the schema refuses, which is told already.
             continue
-    return problems
+    return _but(passed_on, problems)
+
+
+def _but(passed_on: t.Collection[str], problems: list[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.severity == ERROR or problem.path not in passed_on]
 
 
 def _containers(spec: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
     for index, container in enumerate(spec.get("containers") or ()):
         yield f"spec.containers[{index}]", container
+
+
+def _all_containers(spec: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    yield from _containers(spec)
+    for index, container in enumerate((spec.get("workerSpec") or {}).get("containers") or ()):
+        yield f"spec.workerSpec.containers[{index}]", container
 
 
 def _main_container(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
@@ -95,6 +114,58 @@ def _unique_names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
         seen.add(name)
 
 
+def _names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    """Names that pods may not have: IsDNS1123Label, IsValidPortName (apimachinery, pkg/util/validation)."""
+    for path, container in _all_containers(spec):
+        name = container.get("name")
+        if not (len(str(name)) <= MAX_DNS_LABEL and _CONTAINER_NAME.fullmatch(str(name))):
+            message = f"{name!r} is no name of a container; pods with it are refused"
+            remedy = f"use lower-case letters, digits and -, {MAX_DNS_LABEL} at most"
+            yield Problem(WARNING, f"{path}.name", message, remedy)
+        for index, port in enumerate(container.get("ports") or ()):
+            if port.get("name") and not _PORT_NAME.fullmatch(port["name"]):
+                message = f"{port['name']!r} is no name of a port; pods with it are refused"
+                remedy = "use at most 15 lower-case letters, digits and single -, one letter at least"
+                yield Problem(WARNING, f"{path}.ports[{index}].name", message, remedy)
+
+
+def _amounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    """Requests above their limits: core/validation ValidateContainerResourceRequirements."""
+    for path, container in _all_containers(spec):
+        resources = container.get("resources") or {}
+        limits = resources.get("limits") or {}
+        for name, asked in (resources.get("requests") or {}).items():
+            if name in limits and _exceeds(asked, limits[name]):
+                message = f"requests {asked} of {name}, above the limit {limits[name]}; pods with it are refused"
+                yield Problem(WARNING, f"{path}.resources.requests.{name}", message, "raise the limit, or request less")
+
+
+def _exceeds(asked: t.Any, limit: t.Any) -> bool:
+    try:
+        return quantities.parse(asked) > quantities.parse(limit)
+    except ValueError:
+        return False
+
+
+def _variables(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    """A variable with two sources: core/validation validateEnvVarValueFrom (an empty value is none)."""
+    for path, container in _all_containers(spec):
+        for index, entry in enumerate(container.get("env") or ()):
+            if entry.get("value") and entry.get("valueFrom"):
+                message = f"{entry.get('name')} has a value and a valueFrom; pods with it are refused"
+                yield Problem(WARNING, f"{path}.env[{index}]", message, "keep one of them")
+
+
+def _probes(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    """A probe with several handlers: core/validation validateHandler."""
+    for path, container in _all_containers(spec):
+        for kind in PROBES:
+            handlers = [name for name in HANDLERS if (container.get(kind) or {}).get(name) is not None]
+            if len(handlers) > 1:
+                message = f"has {' and '.join(handlers)}; pods with it are refused"
+                yield Problem(WARNING, f"{path}.{kind}", message, "keep one of them")
+
+
 def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
     for path, container in _containers(spec):
         replaced = container.get("name") in (CONTAINER, TRANSFORMER_CONTAINER)
@@ -105,6 +176,18 @@ def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
         for where, text in gotemplate.strings_of(container):
             if "{{" in text:
                 yield from _placeholder(f"spec.workerSpec.containers[{index}].{where}", text, False)
+
+
+def _placeholders_elsewhere(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+    """Placeholders outside of containers, which KServe hands on as they are (predictor.go, buildPodSpec).
+
+    Only those that are KServe's by their field: other templates have their place in annotations.
+    """
+    for path, pod in (("spec", spec), ("spec.workerSpec", spec.get("workerSpec") or {})):
+        around = {key: value for key, value in pod.items() if key not in ("containers", "workerSpec")}
+        for where, text in gotemplate.strings_of(around):
+            if _OURS.search(text):
+                yield from _placeholder(f"{path}.{where}", text, False)
 
 
 def _placeholder(path: str, text: str, replaced: bool) -> t.Iterator[Problem]:
@@ -225,20 +308,28 @@ def _volume_mounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield Problem(WARNING, f"{path}.volumeMounts[{index}].name", message, remedy)
 
 
+_NO_SUCH_FIELD = "KServe 0.20's CRD has no such field: the API server drops it, or refuses it in a server-side apply"
+
+
 def _unknown_fields(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
     known = {name.lower(): name for name in ("autoSelect", *schema.shapes()["runtime"])}
     for path in schema.unknown(spec):
         name = path.rpartition(".")[2]
         hint = known.get(name.replace("_", "").lower())
         remedy = f"write {hint}" if hint and hint != name else "correct or remove it"
-        yield Problem(WARNING, path, "KServe 0.20's CRD has no such field, and the API server drops it", remedy)
+        yield Problem(WARNING, path, _NO_SUCH_FIELD, remedy)
 
 
 _CHECKS: tuple[Check, ...] = (
     _main_container,
     _placeholders,
+    _placeholders_elsewhere,
     _image,
     _unique_names,
+    _names,
+    _amounts,
+    _variables,
+    _probes,
     _eaten_placeholders,
     _formats,
     _protocols,

@@ -386,3 +386,21 @@ def test_whatever_a_spec_is_there_is_a_verdict(spec: Any) -> None:
     result = admission.admit({**runtime(), "spec": spec}, [runtime("old")])
     assert result["allowed"] is (result["message"] == "")
     assert result["allowed"] or result["errors"]
+
+
+def test_a_runtime_that_could_never_be_changed_again() -> None:
+    """Alone it is let in, as the filter says; its own old version stands against every later change."""
+    lonely = runtime("lonely", entry(version="0", priority=1), entry(version="1", priority=2))
+    assert admission.admit(lonely)["allowed"]
+    refused = admission.admit(lonely, [lonely])
+    assert not refused["allowed"]
+    (error,) = admission.lasting_errors(lonely)
+    assert refused["message"] in error and "refuses every later change of it" in error
+    assert error.startswith("spec.supportedModelFormats: ")
+    assert admission.lasting_errors(runtime("a", entry(version="0", priority=1), entry(version="1", priority=1))) == []
+
+
+def test_a_refusal_that_only_newer_ones_make_names_the_version() -> None:
+    wanted = runtime("a", containers=[{"name": "kserve-container", "image": "a", "env": [{"name": "PYTHONPATH"}]}])
+    (error,) = admission.admit(wanted, (), "0.19.1")["errors"]
+    assert "the webhook of KServe 0.19.1 refuses it (from 0.18 on)" in error

@@ -27,8 +27,43 @@ def args(*words: str, name: str = "kserve-container") -> dict[str, Any]:
     }
 
 
+def with_main(**more: Any) -> dict[str, Any]:
+    return {"containers": [{**CONTAINER, **more}]}
+
+
 def test_a_runtime_without_fault() -> None:
     assert problems(**args("--model_name={{.Name}}", "{{index .Labels `a/b`}}", "${SHELL}", "{x}")) == []
+
+
+FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        with_main(ports=[{"containerPort": 1, "name": "http1"}, {"containerPort": 2, "name": "a" * 15}]),
+        with_main(ports=[{"containerPort": 1}, {"containerPort": 2, "name": "2-a"}]),
+        with_main(resources={"requests": {"cpu": "1000m", "memory": "1Gi"}, "limits": {"cpu": 1}}),
+        with_main(resources={"requests": {"memory": "1024Mi"}, "limits": {"memory": "1Gi"}}),
+        with_main(resources={"requests": {"memory": "1.5"}, "limits": {"memory": "1e1"}}),
+        # an empty value beside a valueFrom is none to Kubernetes
+        with_main(env=[{"name": "A", "valueFrom": FIELD}, {"name": "B", "value": "", "valueFrom": FIELD}]),
+        with_main(livenessProbe={"httpGet": {"port": 1}, "periodSeconds": 1}),
+        with_main(livenessProbe={"httpGet": None, "grpc": {"port": 1}}),
+        # other tools' templates have their place in annotations
+        {"annotations": {"vault.hashicorp.com/agent-inject-template-a": '{{ with secret "kv/app" }}{{ end }}'}},
+        {"containers": [CONTAINER, {"name": "a" * 63, "image": "a"}]},
+    ],
+)
+def test_what_kubernetes_takes_is_not_warned_of(spec: Any) -> None:
+    assert problems(**spec) == []
+
+
+def test_a_field_of_a_newer_kserve_is_not_said_to_be_unknown() -> None:
+    spec = {"containers": [{**CONTAINER, "newer": 1}], "supportedModelFormats": [SKLEARN], "newer": 1, "replica": 1}
+    body = {"kind": "ServingRuntime", "metadata": {"name": "a"}, "spec": spec}
+    paths = [problem.path for problem in checks.check(body, ["spec.newer", "spec.containers[0].newer"])]
+    assert paths == ["spec.replica"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +138,43 @@ def test_errors(spec: Any, path: str, words: str) -> None:
             {"containers": [{**CONTAINER, "volumeMounts": [{"name": "shm", "mountPath": "/a"}]}]},
             "spec.containers[0].volumeMounts[0].name",
             "the volume shm",
+        ),
+        (with_main(ports=[{"containerPort": 1, "name": "a" * 16}]), "spec.containers[0].ports[0].name", "a port"),
+        (with_main(ports=[{"containerPort": 1, "name": "Http"}]), "spec.containers[0].ports[0].name", "a port"),
+        (with_main(ports=[{"containerPort": 1, "name": "8080"}]), "spec.containers[0].ports[0].name", "one letter"),
+        (with_main(ports=[{"containerPort": 1, "name": "a--b"}]), "spec.containers[0].ports[0].name", "a port"),
+        (args("a", name="Side_Car"), "spec.containers[1].name", "'Side_Car' is no name of a container"),
+        (args("a", name="a" * 64), "spec.containers[1].name", "63 at most"),
+        (args("a", name="a.b"), "spec.containers[1].name", "no name of a container"),
+        (
+            with_main(resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "2G"}}),
+            "spec.containers[0].resources.requests.memory",
+            "requests 2Gi of memory, above the limit 2G",
+        ),
+        (
+            {
+                "workerSpec": {
+                    "containers": [
+                        {"name": "worker-container", "resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1900m"}}}
+                    ]
+                }
+            },
+            "spec.workerSpec.containers[0].resources.requests.cpu",
+            "above the limit 1900m",
+        ),
+        (with_main(env=[{"name": "A", "value": "1", "valueFrom": FIELD}]), "spec.containers[0].env[0]", "keep one"),
+        (
+            with_main(readinessProbe={"httpGet": {"port": 1}, "exec": {"command": ["true"]}}),
+            "spec.containers[0].readinessProbe",
+            "has exec and httpGet",
+        ),
+        ({"volumes": [{"name": "a", "hostPath": {"path": "/{{.Name}}"}}]}, "spec.volumes[0].hostPath.path", "stays"),
+        ({"annotations": {"a": "{{ .Namespace }}"}}, "spec.annotations.a", "stays as it is"),
+        ({"nodeSelector": {"team": "{{index .Labels `team`}}"}}, "spec.nodeSelector.team", "stays as it is"),
+        (
+            {"workerSpec": {"containers": [{"name": "worker-container"}], "labels": {"a": "{{.Name}}"}}},
+            "spec.workerSpec.labels.a",
+            "stays as it is",
         ),
         ({"replica": 1}, "spec.replica", "no such field"),
         (
