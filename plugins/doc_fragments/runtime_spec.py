@@ -19,7 +19,8 @@ notes:
     already made 1.1 of C(1.10). Quote it.
   - >-
     Null means not given. C([]), C({}) and C('') are values of their own; over a preset, C([]) and C({}) take the
-    preset's value away, and a null in a map of strings takes one key away.
+    preset's value away, a null in a map of strings takes one key away, and an environment variable with
+    C(value) null takes the variable of that name away.
   - >-
     Over a preset, containers merge by name and so do their environment variables. Maps merge. All other lists, C(args)
     among them, are replaced.
@@ -123,6 +124,8 @@ options:
           value:
             description:
               - Its value. Go templates are filled in.
+              - A null, without O(containers[].env[].value_from), takes the preset's variable of this name away; an
+                empty text sets it to nothing.
             type: str
           value_from:
             description:

@@ -67,6 +67,21 @@ def _name(name: str | None, preset: t.Mapping[str, t.Any]) -> str:
 
 # -- laying options over a preset --------------------------------------------------------------------------------------
 
+
+def passed_on(wanted: t.Mapping[str, t.Any], additional: t.Mapping[str, t.Any], path: str = "spec") -> t.Iterator[str]:
+    """Yield the paths in a built spec at which the fields of additional_spec stand."""
+    for key, value in additional.items():
+        if key == "containers":
+            places = {container["name"]: index for index, container in enumerate(wanted["containers"])}
+            for item in value:
+                where = f"{path}.{key}[{places[str(item['name'])]}]"
+                yield from (f"{where}.{name}" for name in item if name != "name")
+        elif key == "workerSpec":
+            yield from passed_on(wanted[key], value, f"{path}.{key}")
+        else:
+            yield f"{path}.{key}"
+
+
 # Lists that merge by the items' name; every other list is replaced. KServe itself merges a service's container with
 # its runtime's by the same keys (pkg/controller/v1beta1/inferenceservice/utils/utils.go, MergeRuntimeContainers).
 _BY_NAME = frozenset(("containers", "env"))
@@ -77,17 +92,18 @@ _PROBES = frozenset(("livenessProbe", "readinessProbe", "startupProbe"))
 def overlay(base: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Lay given fields over a preset's: maps merge, containers and env merge by name, everything else is replaced.
 
-    An empty map takes the preset's whole map away, a null in a map one key. A probe's handler replaces the preset's.
+    An empty map takes the preset's whole map away, a null in a map one key, a variable with a null for its value that
+    variable. A probe's handler replaces the preset's.
     """
     result: dict[str, t.Any] = {}
     for key, before in base.items():
         if key not in given:
-            result[key] = _without_nulls(before)
+            result[key] = _copied(key, before)
         elif not _takes_away(before, given[key]):
             result[key] = _merged(key, before, given[key])
     for key, value in given.items():
         if key not in base and value is not None:
-            result[key] = _without_nulls(value)
+            result[key] = _copied(key, value)
     return result
 
 
@@ -100,16 +116,20 @@ def _merged(key: str, before: t.Any, value: t.Any) -> t.Any:
         return overlay(_other_handlers_out(key, before, value), value)
     if key in _BY_NAME and value and isinstance(before, list):
         return _by_name(key, before, value)
-    return _without_nulls(value)
+    return _copied(key, value)
 
 
-def _without_nulls(value: t.Any) -> t.Any:
-    """Copy a value. A null in a map asks to take a preset's key away, and here is none."""
+def _copied(key: str, value: t.Any) -> t.Any:
+    """Copy the value of a field. A null asks to take something of a preset's away, and here is nothing."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {name: _copied(name, item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [_copied("", item) for item in value if not (key == "env" and _takes_variable_away(item))]
     return value
+
+
+def _takes_variable_away(entry: t.Mapping[str, t.Any]) -> bool:
+    return "value" in entry and entry["value"] is None and not entry.get("valueFrom")
 
 
 def _other_handlers_out(key: str, before: dict[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -125,8 +145,11 @@ def _by_name(key: str, before: list[dict[str, t.Any]], given: list[dict[str, t.A
     Of two given entries with one name the last counts. A variable is replaced as a whole: a value and a valueFrom
     exclude each other.
     """
-    result = {item["name"]: _without_nulls(item) for item in before}
+    result = {item["name"]: _copied("", item) for item in before}
     for item in given:
+        if key == "env" and _takes_variable_away(item):
+            result.pop(item["name"], None)
+            continue
         known = result.get(item["name"]) if key == "containers" else None
         result[item["name"]] = overlay(known or {}, item)
     return list(result.values())

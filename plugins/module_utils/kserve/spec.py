@@ -28,7 +28,7 @@ class Field:
     """One field: its name in the CRD, its kind (a key of `_READERS`) and what its value must be.
 
     ``deep`` marks core/v1 structures that keep Kubernetes' camelCase: their known fields are checked for their
-    type, unknown ones are left to the cluster's own schema.
+    type, unknown ones are left to the cluster's own schema. ``keeps_null`` tells a null that is written from nothing.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Field:
     minimum: int | None = None
     maximum: int | None = None
     deep: bool = False
+    keeps_null: bool = False
 
     @property
     def option(self) -> str:
@@ -63,7 +64,8 @@ class Field:
 class Settings:
     """What the options of one runtime say, in the CRD's own names.
 
-    In ``spec`` and ``metadata`` a null inside a map of strings asks for that key to be taken away from a preset.
+    In ``spec`` and ``metadata`` a null inside a map of strings asks for that key to be taken away from a preset, and a
+    null as a variable's value for the variable.
     """
 
     spec: dict[str, t.Any]
@@ -231,6 +233,13 @@ CONTAINER: tuple[Field, ...] = (
     Field("terminationMessagePolicy", "text", choices=("File", "FallbackToLogsOnError")),
 )
 
+
+def _overlaid(container: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields of a container that is laid over a preset's: a null there takes a variable away (runtime.py)."""
+    env = tuple(dataclasses.replace(field, keeps_null=field.name == "value") for field in _ENV)
+    return tuple(dataclasses.replace(field, fields=env) if field.name == "env" else field for field in container)
+
+
 _TOLERATION = (
     Field("key", "text"),
     Field("operator", "text", choices=("Exists", "Equal")),
@@ -240,7 +249,7 @@ _TOLERATION = (
 )
 
 POD: tuple[Field, ...] = (
-    Field("containers", "objects", CONTAINER),
+    Field("containers", "objects", _overlaid(CONTAINER)),
     Field("volumes", "objects", _VOLUMES),
     Field("nodeSelector", "pairs"),
     Field("affinity", "object", _AFFINITY),
@@ -491,11 +500,11 @@ def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
             if item is not None:
                 result[name] = _raw(_RAW, item, _at(path, name))
             continue
-        if item is None:
+        if item is None and not known.keeps_null:
             continue
         if known.name in result:
             raise SpecError(_at(path, known.name), f"is given twice, as {known.option} and as {known.name}: keep one")
-        result[known.name] = _value(known, item, _at(path, known.name))
+        result[known.name] = None if item is None else _value(known, item, _at(path, known.name))
     for known in field.fields:
         if known.required and known.name not in result:
             raise SpecError(_at(path, known.name), "is required")
@@ -628,6 +637,19 @@ def object_name(name: t.Any) -> str:
     if len(text) > 253 or not _DNS_NAME.fullmatch(text):
         raise SpecError(
             "metadata.name", f"is {text!r}, but must be lower-case letters, digits, '-' and '.', 253 at most"
+        )
+    return text
+
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def namespace_name(name: t.Any, path: str) -> str:
+    """Return a namespace's name; raise SpecError where the API server would refuse it (IsDNS1123Label)."""
+    text = _text(Field("namespace", "text"), name, path)
+    if not _DNS_LABEL.fullmatch(text):
+        raise SpecError(
+            path, f"is {text!r}, but must be a namespace's name: lower-case letters, digits and '-', 63 at most"
         )
     return text
 

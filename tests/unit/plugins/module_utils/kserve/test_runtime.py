@@ -104,6 +104,36 @@ def test_env_merges_by_name_and_args_are_replaced() -> None:
     assert main["args"] == ["--c"]
 
 
+FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "left"),
+    [
+        ({"name": "A", "value": None}, [{"name": "B", "value": "2"}]),
+        ({"name": "A", "value": None, "valueFrom": None}, [{"name": "B", "value": "2"}]),
+        ({"name": "C", "value": None}, [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+        ({"name": "A", "value": ""}, [{"name": "A", "value": ""}, {"name": "B", "value": "2"}]),
+        ({"name": "A"}, [{"name": "A"}, {"name": "B", "value": "2"}]),
+        (
+            {"name": "A", "value": None, "value_from": FIELD},
+            [{"name": "A", "valueFrom": FIELD}, {"name": "B", "value": "2"}],
+        ),
+    ],
+)
+def test_a_null_value_takes_a_variable_away(entry: dict[str, t.Any], left: list[dict[str, t.Any]]) -> None:
+    assert kserve_container(env=[entry])["env"] == left
+
+
+def test_a_null_value_without_a_preset_sets_nothing() -> None:
+    env = [{"name": "A", "value": None}, {"name": "B", "value": "2"}]
+    wanted = build(None, containers=[{**CONTAINER, "env": env}])
+    assert container(wanted)["env"] == [{"name": "B", "value": "2"}]
+    worker = {"name": "worker-container", "env": [{"name": "A", "value": None}]}
+    wanted = build(None, containers=[CONTAINER], workerSpec={"containers": [worker]})
+    assert wanted["spec"]["workerSpec"]["containers"] == [{"name": "worker-container", "env": []}]
+
+
 def test_maps_merge_and_null_takes_a_key_away() -> None:
     main = kserve_container(resources={"limits": {"nvidia.com/gpu": 1, "memory": None}})
     assert main["resources"] == {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "nvidia.com/gpu": "1"}}
