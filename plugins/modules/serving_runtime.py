@@ -72,6 +72,7 @@ options:
   namespace_selector:
     description:
       - A label selector such as V(team=fraud,stage in (test,live)). Each namespace that it matches gets every runtime.
+      - An empty one is refused, since it would mean every namespace.
     type: str
   force:
     description:
@@ -107,9 +108,9 @@ options:
     default: all
   kserve_version:
     description:
-      - The version of KServe whose rules count.
+      - The version of KServe whose rules count. By default the cluster's own, which is looked up only when something is
+        to be written; where it cannot be told, the newest that is known.
     type: str
-    default: "0.20.0"
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - modelserving.kserve.connection
@@ -303,7 +304,7 @@ errors:
 """
 
 from ansible_collections.modelserving.kserve.plugins.module_utils import ansible
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import spec, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 ARGUMENTS = {
@@ -322,7 +323,7 @@ ARGUMENTS = {
     "crd_timeout": {"type": "int", "default": 0},
     "workers": {"type": "int", "default": 8},
     "return_objects": {"type": "str", "choices": ["all", "changed", "none"], "default": "all"},
-    "kserve_version": {"type": "str", "default": versions.DEFAULT},
+    "kserve_version": {"type": "str"},
     **spec.RUNTIME_OPTIONS,
 }
 
@@ -335,20 +336,21 @@ def main() -> None:
         mutually_exclusive=[("namespace", "namespaces", "namespace_selector")],
     ) as session:
         outcome = serving_runtimes.Outcome(with_diff=session.diff_mode, objects=session.params["return_objects"])
-        session.partial = outcome.plain()
+        session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
         task = serving_runtimes.task_of(
             session.params,
             runtime_entries.of_task(session.params, session.given),
             check_mode=session.check_mode,
         )
-        serving_runtimes.run(lambda: session.client, task, outcome)
-        result = {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-        for warning in outcome.warnings:
-            session.warn(warning)
+        try:
+            serving_runtimes.run(lambda: session.client, task, outcome)
+        finally:
+            for warning in outcome.warnings:
+                session.warn(warning)
         failure = outcome.failure()
         if failure:
-            session.fail(failure, **result)
-        session.exit(**result)
+            session.fail(failure)
+        session.exit(**session.partial())
 
 
 if __name__ == "__main__":

@@ -217,9 +217,7 @@ def rehearse(client: Client, changes: Sequence[Change], settings: Settings, *, e
     is written at a cost that does not grow with the number of namespaces. A dry run that is forbidden leaves the
     change unconfirmed (a real write will say what lacks); any other refusal is the change's error.
     """
-    todo = [change for change in changes if change.writes and not change.error]
-    if not every:
-        todo = _one_of_each_body(change for change in todo if change.wanted.body is not None)
+    todo = [change for change in changes if change.writes and not change.error] if every else one_of_each_body(changes)
     batch = _Batch(client, settings, dry_run=True)
     answers = pool.each(batch.send, todo, settings.workers)
     for change, answer in zip(todo, answers, strict=True):
@@ -229,11 +227,13 @@ def rehearse(client: Client, changes: Sequence[Change], settings: Settings, *, e
             change.error = answer.error
 
 
-def _one_of_each_body(changes: Iterable[Change]) -> list[Change]:
+def one_of_each_body(changes: Iterable[Change]) -> list[Change]:
+    """Of the changes that would write an object, the first with each body."""
     chosen: dict[tuple[Resource, str], Change] = {}
     for change in changes:
-        content = ownership.fields_of(change.wanted.body or {})
-        chosen.setdefault((change.wanted.resource, json.dumps(content, sort_keys=True)), change)
+        if change.writes and not change.error and change.wanted.body is not None:
+            content = ownership.fields_of(change.wanted.body)
+            chosen.setdefault((change.wanted.resource, json.dumps(content, sort_keys=True)), change)
     return list(chosen.values())
 
 

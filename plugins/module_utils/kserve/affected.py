@@ -25,6 +25,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes 
 )
 
 Resource = t.Mapping[str, t.Any]
+Identity = tuple[str, str | None, str]
 
 
 class Runtimes:
@@ -34,10 +35,10 @@ class Runtimes:
         self.version = kserve_version
         self.cluster: list[Runtime] = []
         self.by_namespace: dict[str, list[Runtime]] = {}
-        self.resources: dict[tuple[str, str | None, str], Resource] = {}
+        self.resources: dict[Identity, Resource] = {}
         for resource in runtimes:
             runtime = selection.read_runtime(resource, kserve_version)
-            self.resources[runtime.kind, runtime.namespace, runtime.name] = resource
+            self.resources[_identity(runtime)] = resource
             if runtime.namespace is None:
                 self.cluster.append(runtime)
             else:
@@ -50,7 +51,7 @@ class Runtimes:
 
     def resource(self, runtime: Runtime) -> Resource:
         """Return the object that a runtime was read from."""
-        return self.resources[runtime.kind, runtime.namespace, runtime.name]
+        return self.resources[_identity(runtime)]
 
 
 def moves(
@@ -111,7 +112,11 @@ def _reason(was: Choice, becomes: Choice) -> str:
 
 
 def _same(one: Runtime, other: Runtime) -> bool:
-    return (one.kind, one.namespace, one.name) == (other.kind, other.namespace, other.name)
+    return _identity(one) == _identity(other)
+
+
+def _identity(runtime: Runtime) -> Identity:
+    return runtime.kind, runtime.namespace, runtime.name
 
 
 def _against(runtime: Runtime, becomes: Choice) -> str | None:
@@ -171,30 +176,31 @@ def _server_type(runtime: Resource) -> t.Any:
 
 def users(
     services: t.Iterable[Resource],
-    runtime: Resource,
+    asked: t.Sequence[Resource],
     runtimes: t.Iterable[Resource],
     kserve_version: str = versions.DEFAULT,
-) -> list[dict[str, str]]:
-    """Return the services that a runtime serves, or that name it although it refuses them.
+) -> list[list[dict[str, str]]]:
+    """Return for each runtime of `asked` the services that it serves, or that name it although it refuses them.
 
-    :param runtimes: all runtimes that are there, the one in question included.
+    :param runtimes: all runtimes that are there, those in question included.
     :returns: [{namespace, name, how}] in the order of `services`; how is `named` or `selected`.
     """
-    wanted = selection.read_runtime(runtime, kserve_version)
     index = Runtimes(runtimes, kserve_version)
-    found = []
+    found: dict[Identity, list[dict[str, str]]] = {}
     for service in services:
-        how = _use(index.choose(service), wanted)
-        if how is not None:
-            found.append({**_service(service), "how": how})
-    return found
+        used = _use(index.choose(service))
+        if used is not None:
+            runtime, how = used
+            found.setdefault(_identity(runtime), []).append({**_service(service), "how": how})
+    return [found.get(_identity(selection.read_runtime(item, kserve_version)), []) for item in asked]
 
 
-def _use(choice: Choice, runtime: Runtime) -> str | None:
+def _use(choice: Choice) -> tuple[Runtime, str] | None:
+    """Return the one runtime that a service is on, or names, and how it came to it."""
     if choice.wish is None:
         return None
     if choice.wish.runtime is None:
-        return "selected" if choice.selected is not None and _same(choice.selected, runtime) else None
+        return (choice.selected, "selected") if choice.selected else None
     refused = [item for item, reason in choice.rejected if reason not in ("not_named", "other_namespace")]
-    named = [*refused, *([choice.selected] if choice.selected else [])]
-    return "named" if any(_same(item, runtime) for item in named) else None
+    named = choice.selected or next(iter(refused), None)
+    return (named, "named") if named else None

@@ -11,10 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import requests
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import admission, runtime, spec, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
+    admission,
+    runtime,
+    shapes,
+    spec,
+    versions,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 OWN = ("name", "preset", "accelerator")
+
+# What the oldest KServe refuses every later one refuses too: the rules have only grown.
+ANY_VERSION = ".".join(map(str, versions.OLDEST))
 
 Object = dict[str, Any]
 
@@ -39,18 +48,20 @@ def of_task(params: Mapping[str, Any], given: Mapping[str, Any]) -> list[Entry]:
     )
 
 
-def entries(given: Mapping[str, Any], *, kind: str, present: bool, kserve_version: str) -> list[Entry]:
+def entries(given: Mapping[str, Any], *, kind: str, present: bool, kserve_version: str | None) -> list[Entry]:
     """Read every runtime of a task.
 
     given: the module's options as the task gave them: either ``runtimes``, or one runtime's options; kind:
-    ServingRuntime or ClusterServingRuntime; present: whether they shall be there (else names are enough).
+    ServingRuntime or ClusterServingRuntime; present: whether they shall be there (else names are enough);
+    kserve_version: None where the cluster will say it, and what not every version refuses is left for then.
     Errors are collected, each with the place of its entry; SpecError is raised for what concerns the whole task.
     """
+    version = ANY_VERSION if kserve_version is None else kserve_version
     try:
-        versions.known(kserve_version)
+        versions.known(version)
     except ValueError as error:
         raise SpecError("", str(error)) from error
-    reader = _Reader(kind, present, kserve_version)
+    reader = _Reader(kind, present, version)
     found = [reader.read(options, path) for path, options in _one_by_one(given)]
     _refuse_repeated(found)
     return found
@@ -103,9 +114,12 @@ class _Reader:
 
     def _judge(self, entry: Entry, own: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         entry.body = self._build(own, fields)
-        verdict = admission.admit(entry.body, (), self.kserve_version)
+        passed_on = _passed_on(entry.body, fields)
+        verdict = admission.admit(entry.body, (), self.kserve_version, passed_on)
         entry.errors += verdict["errors"]
         entry.warnings += verdict["warnings"]
+        if verdict["allowed"]:
+            entry.errors += admission.lasting_errors(entry.body, self.kserve_version)
 
     def _build(self, own: Mapping[str, Any], fields: Mapping[str, Any]) -> Object:
         body = runtime.build(
@@ -117,6 +131,11 @@ class _Reader:
         )
         body["spec"] = _without_empty_maps(body["spec"])
         return body
+
+
+def _passed_on(body: Object, fields: Mapping[str, Any]) -> frozenset[str]:
+    """Where the fields of a newer KServe stand, of which the cluster knows more than the rules here."""
+    return frozenset(runtime.passed_on(body["spec"], fields.get("additional_spec") or {}))
 
 
 def _mapping(options: Any) -> Mapping[str, Any]:
@@ -137,6 +156,8 @@ def _name(own: Mapping[str, Any]) -> str:
 def _preset(name: Any) -> Object | None:
     if name is None:
         return None
+    if not isinstance(name, str):
+        raise SpecError("preset", f"must be the name of a preset, not {shapes.kind_of(name)}")
     from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import catalogue  # large: only where used
 
     return catalogue.preset(name)

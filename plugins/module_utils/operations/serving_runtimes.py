@@ -9,6 +9,7 @@ Nothing is written before every check of the whole task has passed; from then on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,9 +19,9 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.reconcile import Change, Live, Wanted
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NAMESPACE, Resource
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import shown
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, shown
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.runtime_entries import Entry
 
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
@@ -37,13 +38,14 @@ Object = dict[str, Any]
 class Task:
     """What the module was asked to do.
 
-    namespaces: None for cluster scope, or where *selector* (a label selector of namespaces) says which;
-    force: delete runtimes that are in use; crd_timeout: seconds to wait until the cluster serves the kind.
+    kserve_version: None to find it on the cluster; namespaces: None for cluster scope, or where *selector* (a label
+    selector of namespaces) says which; force: delete runtimes that are in use; crd_timeout: seconds to wait until the
+    cluster serves the kind.
     """
 
     entries: Sequence[Entry]
     settings: reconcile.Settings
-    kserve_version: str
+    kserve_version: str | None = None
     cluster_scope: bool = False
     namespaces: Sequence[str] | None = None
     selector: str | None = None
@@ -158,6 +160,15 @@ class _Run:
     def changes(self) -> list[Change]:
         return self.outcome.changes
 
+    @functools.cached_property
+    def deciding(self) -> control_plane.Version:
+        """The KServe whose rules apply; the cluster is asked for it at most once, and only if something is written."""
+        return control_plane.deciding(self.client, self.task.kserve_version)
+
+    @property
+    def version(self) -> str:
+        return self.deciding.number
+
     def go(self) -> None:
         task = self.task
         wanted = self._wanted()
@@ -231,31 +242,40 @@ class _Run:
         from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import turns  # only where written
 
         bodies = [self.changes[index].wanted.body or {} for index in places]
-        found = turns.turns(bodies, self.live.of(self.task.resource), self.task.kserve_version)
+        found = turns.turns(bodies, self.live.of(self.task.resource), self.version)
         refused = []
         for index, turn in zip(places, found, strict=True):
             change = self.changes[index]
             refused += [f"{change.wanted.describe()}: {text}" for text in turn.errors]
-        _refuse(refused, self.outcome)
+        self._refuse_by_rules(refused)
         last = max(turn.number for turn in found)
         self.later = [
             [index for index, turn in zip(places, found, strict=True) if turn.number == number]
             for number in range(1, last + 1)
         ]
 
+    def _refuse_by_rules(self, refused: Sequence[str]) -> None:
+        """An assumed version is told where something is refused by its rules."""
+        if refused and self.deciding.warning:
+            self.outcome.warnings.append(self.deciding.warning)
+        _refuse(refused, self.outcome)
+
     def _refuse_used(self, surroundings: _Surroundings) -> None:
         """Deleting a runtime that services use breaks them at their next reconcile."""
         if surroundings.unseen and not self.task.force:
             _refuse([f"Whether services use the runtimes is not known: {surroundings.unseen}"], self.outcome)
+        if not surroundings.services:
+            return
         from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import affected
 
-        refused = []
-        for change in self.changes:
-            if not change.writes or not change.before:
-                continue
-            users = affected.users(surroundings.services, change.before, surroundings.before, self.task.kserve_version)
-            if users:
-                refused.append(f"{_in_use(change, users)}: move them to another runtime, or use force to delete it.")
+        gone = [(change, change.before) for change in self.changes if change.writes and change.before]
+        before = [live for _change, live in gone]
+        found = affected.users(surroundings.services, before, surroundings.before, self.version)
+        refused = [
+            f"{_in_use(change, users)}: move them to another runtime, or use force to delete it."
+            for (change, _live), users in zip(gone, found, strict=True)
+            if users
+        ]
         if self.task.force:
             self.outcome.warnings += [text.partition(": move them")[0] + "." for text in refused]
         else:
@@ -264,15 +284,16 @@ class _Run:
     # -- writing --------------------------------------------------------------------------------------------------
 
     def _rehearse(self) -> None:
-        """In check mode all of it; else one of each body, so that the schema's refusals come before any write."""
+        """One of each body, so that the schema's refusals come before any write; in check mode the others too.
+
+        What refuses a body's first object holds for all and stops the task; what refuses another (a policy of its
+        namespace) stays with it, as it does where it is written.
+        """
         waiting = {index for turn in self.later for index in turn}
         at_once = [change for index, change in enumerate(self.changes) if index not in waiting]
+        first = reconcile.one_of_each_body(at_once)
         reconcile.rehearse(self.client, at_once, self.task.settings, every=self.task.check_mode)
-        refused = [
-            str(change.error)
-            for change in self.changes
-            if isinstance(change.error, _STOPPING) and change.wanted.body is not None
-        ]
+        refused = [str(change.error) for change in first if isinstance(change.error, _STOPPING)]
         _refuse(list(dict.fromkeys(refused)), self.outcome)
         if self.task.check_mode:
             self._tell_unconfirmed(waiting)
@@ -286,7 +307,11 @@ class _Run:
                 continue
             why = "the right to try it with dryRun=All lacks"
             if missing:
-                change.error, why = None, f"the namespace {change.wanted.namespace} does not exist yet"
+                change.error = None
+                why = (
+                    f"the namespace {change.wanted.namespace} does not exist yet, and the real run fails unless "
+                    "something creates it before"
+                )
             elif index in waiting:
                 why = "it can be written only after other runtimes of this task"
             text = f"{change.wanted.describe()} is unconfirmed: {why}."
@@ -314,11 +339,17 @@ class _Run:
             services = self._services(touched)
             if not services:
                 return _Surroundings()
-            other = SERVING_RUNTIME if self.task.cluster_scope else CLUSTER_SERVING_RUNTIME
-            before = [*self.live.of(self.task.resource), *self.client.list(other)]
+            before = [*self.live.of(self.task.resource), *self._of_the_other_kind()]
         except errors.Forbidden as error:
             return _Surroundings(unseen=str(error))
         return _Surroundings(services, before)
+
+    def _of_the_other_kind(self) -> list[Object]:
+        other = SERVING_RUNTIME if self.task.cluster_scope else CLUSTER_SERVING_RUNTIME
+        try:
+            return self.client.list(other)
+        except errors.ApiMissing:  # OpenShift AI may not have the cluster's kind
+            return []
 
     def _services(self, touched: list[str | None]) -> list[Object]:
         """The services of the namespaces *touched*; of all where a cluster runtime is."""
@@ -338,7 +369,7 @@ class _Run:
             return
         from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import affected
 
-        services, before, version = surroundings.services, surroundings.before, self.task.kserve_version
+        services, before, version = surroundings.services, surroundings.before, self.version
         after = list(_after(before, self.changes))
         self.outcome.affected = {
             "moves": affected.moves(services, before, after, version),
@@ -380,10 +411,13 @@ def _in_use(change: Change, users: Sequence[Mapping[str, str]], shown: int = 10)
     return f"{change.wanted.describe()} is used by the InferenceService{plural} {', '.join(names[:shown])}{more}"
 
 
+_WHERE = ("namespace", "namespaces", "namespace_selector")
+
+
 def task_of(params: Mapping[str, Any], entries: Sequence[Entry], *, check_mode: bool) -> Task:
     """The module's parameters, checked. Raises SpecError."""
     cluster_scope = params["scope"] == "cluster"
-    given = [name for name in ("namespace", "namespaces", "namespace_selector") if params.get(name) is not None]
+    given = [name for name in _WHERE if params.get(name) is not None]
     if cluster_scope and given:
         raise SpecError(given[0], "has no meaning with scope: cluster: leave it out")
     if not cluster_scope and not given:
@@ -398,10 +432,31 @@ def task_of(params: Mapping[str, Any], entries: Sequence[Entry], *, check_mode: 
         ),
         kserve_version=params["kserve_version"],
         cluster_scope=cluster_scope,
-        namespaces=[params["namespace"]] if params.get("namespace") else params.get("namespaces"),
-        selector=params.get("namespace_selector"),
+        namespaces=_names(params),
+        selector=_selector(params.get("namespace_selector")),
         present=params["state"] == "present",
         force=params["force"],
         crd_timeout=params["crd_timeout"],
         check_mode=check_mode,
+    )
+
+
+def _names(params: Mapping[str, Any]) -> list[str] | None:
+    """The namespaces that are named, None where none of the two options is given."""
+    one, several = params.get("namespace"), params.get("namespaces")
+    if one is not None:
+        return [spec.namespace_name(one, "namespace")]
+    if several is None:
+        return None
+    return [spec.namespace_name(name, f"namespaces[{index}]") for index, name in enumerate(several)]
+
+
+def _selector(text: str | None) -> str | None:
+    """A label selector; an empty one would mean every namespace, the control plane's too."""
+    if text is None or text.strip():
+        return text
+    raise SpecError(
+        "namespace_selector",
+        "is empty, which would mean every namespace: write a label selector such as team=fraud, "
+        "or kubernetes.io/metadata.name to mean them all",
     )

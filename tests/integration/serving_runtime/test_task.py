@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import Forbidden
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import Denied, Forbidden
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.serving_runtimes import SERVING_RUNTIME
 
 from tests.integration.serving_runtime.support import Object, Ran
@@ -127,7 +127,58 @@ def test_a_namespace_that_is_not_there_yet_is_unconfirmed_in_check_mode(run: Run
     found = run(server("x"), namespace="write-no-such-namespace", check=True)
     (item,) = found.objects
     assert (item["action"], item["confirmed"], item["error"]) == ("create", False, None)
-    assert "does not exist yet" in item["warnings"][-1]
+    assert "does not exist yet, and the real run fails unless something creates it" in item["warnings"][-1]
+
+
+def test_check_mode_says_what_the_real_run_does_where_one_namespace_refuses(
+    run: Run, make_namespace: Make, client: Client, eventually: Callable[..., Any]
+) -> None:
+    spaces = [make_namespace("write") for _number in range(3)]
+    quota = {"hard": {"count/servingruntimes.serving.kserve.io": "0"}}
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": quota}
+    quotas = resources.Resource("v1", "ResourceQuota", "resourcequotas", True)
+    client.create(quotas, body, spaces[1])
+    eventually(lambda: ((client.get(quotas, "none", spaces[1]) or {}).get("status") or {}).get("hard"))
+    check, real = (run(server("x"), namespaces=spaces, check=check) for check in (True, False))
+    assert [_told(item) for item in check.objects] == [_told(item) for item in real.objects]
+    assert [bool(item["error"]) for item in real.objects] == [False, True, False]
+    assert check.failure == real.failure and "exceeded quota" in str(real.failure)
+    assert check.result["changed"] is real.result["changed"] is True and check.outcome.errors == []
+
+
+def _told(item: Object) -> Object:
+    return {key: item[key] for key in ("name", "namespace", "action", "changed", "confirmed", "error")}
+
+
+def test_versions_of_one_format_with_two_priorities_are_refused_at_once(
+    run: Run, namespace: str, client: Client
+) -> None:
+    """KServe lets such a runtime in where no other is, and then every change of it out."""
+    formats = [
+        {"name": "write-versions", "version": version, "autoSelect": True, "priority": priority}
+        for version, priority in (("0", 1), ("1", 2))
+    ]
+    alone = server("alone", supported_model_formats=formats)
+    assert "refuses every later change of it" in str(run(alone, namespace=namespace).failure)
+    assert names(client, namespace) == []
+    body = _taken("alone", namespace)
+    body["spec"] = {"containers": [MAIN], "supportedModelFormats": formats}
+    client.apply(SERVING_RUNTIME, body, manager="tests")
+    body["spec"]["containers"] = [{**MAIN, "image": "example/server:2"}]
+    with pytest.raises(Denied, match="different priorities assigned for the model format write-versions"):
+        client.apply(SERVING_RUNTIME, body, manager="tests")
+
+
+def test_the_rules_are_those_of_the_clusters_kserve(run: Run, namespace: str, cluster: Object) -> None:
+    env = [{"name": "PYTHONPATH", "value": "/"}]
+    given = server("x", containers=[{**MAIN, "env": env}])
+    found = run(given, namespace=namespace, kserve_version=None)
+    version = cluster["kserve_version"].lstrip("v")
+    assert f"the webhook of KServe {version} refuses it" in str(found.failure)
+    assert not any("assumed" in text for text in found.outcome.warnings)
+    first, again = (run(server("x"), namespace=namespace, kserve_version=None) for _time in range(2))
+    assert (first.actions, again.actions) == (["create"], ["unchanged"])
+    assert again.requests == 1
 
 
 # -- order ------------------------------------------------------------------------------------------------------

@@ -152,13 +152,26 @@ def test_users() -> None:
         service("refused", runtime="b"),
         service("absent", runtime="c"),
     ]
-    used = affected.users(services, there[0], there)
-    assert used == [
-        {"namespace": "models", "name": "selected", "how": "selected"},
-        {"namespace": "models", "name": "named", "how": "named"},
+    nobodys = runtime("c", namespace="third")
+    assert affected.users(services, [*there, nobodys], there) == [
+        [
+            {"namespace": "models", "name": "selected", "how": "selected"},
+            {"namespace": "models", "name": "named", "how": "named"},
+        ],
+        [{"namespace": "models", "name": "refused", "how": "named"}],
+        [{"namespace": "other", "name": "elsewhere", "how": "selected"}],
+        [],
     ]
-    assert [item["name"] for item in affected.users(services, there[1], there)] == ["refused"]
-    assert [item["name"] for item in affected.users(services, there[2], there)] == ["elsewhere"]
+
+
+def test_the_users_of_many_runtimes_cost_one_choice_for_each_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = []
+    choose = affected.selection.choose_among
+    monkeypatch.setattr(affected.selection, "choose_among", lambda *given: chosen.append(given) or choose(*given))
+    there = [runtime("a", namespace=f"n{number}") for number in range(20)]
+    services = [service(namespace=f"n{number}") for number in range(20)]
+    assert [len(users) for users in affected.users(services, there, there)] == [1] * 20
+    assert len(chosen) == 20
 
 
 RUNTIMES = st.lists(
@@ -192,9 +205,8 @@ def test_moving_back_is_the_mirror(services: Any, before: Any, after: Any) -> No
 
 @given(SERVICES, RUNTIMES)
 def test_deleting_moves_exactly_the_users(services: Any, there: Any) -> None:
-    for gone in there:
+    for gone, users in zip(there, affected.users(services, there, there), strict=True):
         left = [item for item in there if item is not gone]
         moved = [item["name"] for item in affected.moves(services, there, left)]
-        users = affected.users(services, gone, there)
         assert set(moved) <= {item["name"] for item in users}
         assert all(item["name"] in moved for item in users if item["how"] == "selected")

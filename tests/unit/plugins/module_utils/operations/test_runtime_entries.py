@@ -131,3 +131,40 @@ def test_blocked_variables_depend_on_the_version() -> None:
     given = {"name": "x", **SERVER, "containers": [{**CONTAINERS[0], "env": [{"name": "PYTHONPATH", "value": "/"}]}]}
     assert "PYTHONPATH" in read(given)[0].errors[0]
     assert read(given, kserve_version="0.15.2")[0].errors == []
+    assert read(given, kserve_version=None)[0].errors == [], "the cluster says later which version it is"
+
+
+@pytest.mark.parametrize("version", [None, "0.15.2", "0.20.0"])
+def test_a_runtime_that_could_never_be_changed_again_is_refused_always(version: str | None) -> None:
+    """The webhook lets it in while no other runtime is there, and then refuses every change of it."""
+    formats = [
+        {"name": "sklearn", "version": text, "auto_select": True, "priority": rank}
+        for text, rank in (("0", 1), ("1", 2))
+    ]
+    for kind in ("ServingRuntime", "ClusterServingRuntime"):
+        (entry,) = read({"name": "x", **SERVER, "supported_model_formats": formats}, kserve_version=version, kind=kind)
+        (error,) = entry.errors
+        assert "refuses every later change of it: different priorities assigned for the model format sklearn" in error
+    disabled = {"name": "x", **SERVER, "supported_model_formats": formats, "disabled": True}
+    assert read(disabled)[0].errors == [], "the webhook looks at nothing of it"
+
+
+def test_a_newer_kserves_fields_are_passed_on_without_a_warning() -> None:
+    additional = {
+        "newer": {"a": 1},
+        "containers": [{"name": "kserve-container", "newer": 1}],
+        "workerSpec": {"newer": 1, "containers": [{"name": "worker-container", "newer": 1}]},
+    }
+    worker = {"containers": [{"name": "worker-container", "image": "a"}]}
+    helper = {"name": "helper", "image": "a", "livenessProbe": {"httpGet": {"port": 1}, "colour": "red"}}
+    given = {"name": "x", **SERVER, "containers": [helper, *CONTAINERS], "worker_spec": worker}
+    (entry,) = read({**given, "additional_spec": additional})
+    assert entry.errors == [] and entry.body["spec"]["workerSpec"]["containers"][0]["newer"] == 1
+    (warning,) = entry.warnings
+    assert warning.startswith("spec.containers[0].livenessProbe.colour: ")
+
+
+@pytest.mark.parametrize("preset", [["triton"], {"name": "triton"}, 3, True])
+def test_a_preset_is_named_by_text(preset: Any) -> None:
+    (entry,) = read({"runtimes": [{"preset": preset}]})
+    assert entry.errors[0].startswith("runtimes[0]: preset: must be the name of a preset, not ")

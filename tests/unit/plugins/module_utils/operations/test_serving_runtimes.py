@@ -65,6 +65,15 @@ def test_one_error_is_the_message() -> None:
         ({"scope": "cluster", "namespace": "a"}, "namespace: has no meaning with scope: cluster"),
         ({"scope": "cluster", "namespaces": ["a"]}, "namespaces: has no meaning"),
         ({"scope": "cluster", "namespace_selector": "a=b"}, "namespace_selector: has no meaning"),
+        ({"namespace_selector": ""}, "namespace_selector: is empty, which would mean every namespace"),
+        ({"namespace_selector": " "}, "namespace_selector: is empty"),
+        ({"namespace": ""}, "namespace: is '', but must be a namespace's name"),
+        ({"namespace": "a/b"}, "namespace: is 'a/b', but must be a namespace's name"),
+        ({"namespace": "a.b"}, "namespace: is 'a.b'"),
+        ({"namespace": "A"}, "namespace: is 'A'"),
+        ({"namespace": "a" * 64}, "63 at most"),
+        ({"namespaces": ["a", ""]}, r"namespaces\[1\]: is ''"),
+        ({"namespaces": ["a", " b"]}, r"namespaces\[1\]: is ' b'"),
     ],
 )
 def test_where(params: dict[str, Any], words: str) -> None:
@@ -156,3 +165,122 @@ def test_a_refused_task_changed_nothing() -> None:
     outcome = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(), "create")], errors=["no"])
     assert outcome.plain()["changed"] is False and outcome.plain()["results"][0]["changed"] is False
     assert outcome.diff() == []
+
+
+# -- a cluster that is told step by step ------------------------------------------------------------------------
+
+SERVICE = {
+    "apiVersion": "serving.kserve.io/v1beta1",
+    "kind": "InferenceService",
+    "metadata": {"name": "iris", "namespace": "a"},
+    "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "runtime": "x"}}},
+}
+
+
+class Cluster:
+    """Lists by kind, an error for the kinds that are not there, and what was asked for."""
+
+    def __init__(self, **lists: list[Any] | errors.ClusterError) -> None:
+        self.lists = lists
+        self.asked: list[str] = []
+
+    def list(self, resource: Any, _namespace: str | None = None, **_more: Any) -> list[Any]:
+        self.asked.append(resource.kind)
+        found = self.lists.get(resource.kind, [])
+        if isinstance(found, errors.ClusterError):
+            raise found
+        return list(found)
+
+    def apply(self, _resource: Any, body: dict[str, Any], **_how: Any) -> dict[str, Any]:
+        self.asked.append(f"apply {body['metadata']['name']}")
+        return copy.deepcopy(body)
+
+
+def run_on(cluster: Any, given: dict[str, Any], *, check: bool = False, **params: Any) -> serving_runtimes.Outcome:
+    merged = {**PARAMS, "namespace": "a", **params}
+    outcome = serving_runtimes.Outcome()
+    asked = serving_runtimes.task_of(merged, runtime_entries.of_task(merged, given), check_mode=check)
+    serving_runtimes.run(lambda: cast(Client, cluster), asked, outcome)
+    return outcome
+
+
+GIVEN = {
+    "name": "x",
+    "containers": [{"name": "kserve-container", "image": "i"}],
+    "supported_model_formats": [{"name": "sklearn"}],
+}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_openshift_ai_may_not_have_the_clusters_kind(check: bool) -> None:
+    gone = errors.ApiMissing("no such kind")
+    cluster = Cluster(InferenceService=[SERVICE], ClusterServingRuntime=gone)
+    outcome = run_on(cluster, GIVEN, check=check)
+    assert outcome.failure() is None
+    assert [move["name"] for move in outcome.affected["moves"]] == ["iris"]
+    used = Cluster(InferenceService=[SERVICE], ClusterServingRuntime=gone, ServingRuntime=[live()])
+    assert "is used by the InferenceService a/iris" in str(run_on(used, {"name": "x"}, state="absent").failure())
+
+
+PYTHONPATH = {**GIVEN, "containers": [{**GIVEN["containers"][0], "env": [{"name": "PYTHONPATH", "value": "/"}]}]}
+
+
+def controller(version: str) -> dict[str, Any]:
+    container = {"name": "manager", "image": f"kserve/kserve-controller:v{version}"}
+    return {"metadata": {"name": "c"}, "spec": {"template": {"spec": {"containers": [container]}}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "deployments", "refused", "warned"),
+    [
+        (None, [controller("0.15.2")], None, False),
+        (None, [controller("0.19.1")], "the webhook of KServe 0.19.1 refuses it (from 0.18 on)", False),
+        (None, errors.Forbidden("no"), "the webhook of KServe 0.20.0 refuses it", True),
+        (None, [], "the webhook of KServe 0.20.0 refuses it", True),
+        ("0.15.2", [controller("0.20.0")], None, False),
+        ("0.18.0", [controller("0.15.2")], "the webhook of KServe 0.18.0 refuses it", False),
+    ],
+)
+def test_the_clusters_version_decides(given: str | None, deployments: Any, refused: str | None, warned: bool) -> None:
+    cluster = Cluster(Deployment=deployments)
+    outcome = run_on(cluster, PYTHONPATH, kserve_version=given)
+    assert (refused in str(outcome.failure())) if refused else outcome.failure() is None
+    assert any("kserve_version" in text for text in outcome.warnings) is warned
+    assert cluster.asked.count("Deployment") == (given is None)
+
+
+def test_the_version_is_asked_for_only_where_something_is_written() -> None:
+    nothing = Cluster()
+    run_on(nothing, {"name": "x"}, state="absent", kserve_version=None)
+    assert nothing.asked == ["ServingRuntime"]
+
+
+class Guarded(Cluster):
+    """A cluster where a policy refuses what goes into some namespaces."""
+
+    def __init__(self, *guarded: str) -> None:
+        super().__init__()
+        self.guarded = guarded
+
+    def apply(self, resource: Any, body: dict[str, Any], **how: Any) -> dict[str, Any]:
+        if body["metadata"]["namespace"] in self.guarded:
+            raise errors.Denied("the policy says no", webhook="policy", message="no")
+        return super().apply(resource, body, **how)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_policy_of_one_namespace_stops_that_one_in_check_mode_too(check: bool) -> None:
+    outcome = run_on(Guarded("b"), GIVEN, check=check, namespace=None, namespaces=["a", "b", "c"])
+    assert outcome.errors == [] and outcome.plain()["changed"] is True
+    assert [item["error"] for item in outcome.plain()["results"]] == [None, "the policy says no", None]
+    assert [item["changed"] for item in outcome.plain()["results"]] == [True, False, True]
+    assert outcome.failure() == "the policy says no (1 of 3 objects failed, see results)"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_refuses_the_first_of_a_body_stops_the_task_in_both_modes(check: bool) -> None:
+    cluster = Guarded("a")
+    outcome = run_on(cluster, GIVEN, check=check, namespace=None, namespaces=["a", "b"])
+    assert outcome.errors == ["the policy says no"] and outcome.plain()["changed"] is False
+    if not check:
+        assert "apply x" not in cluster.asked
