@@ -97,7 +97,12 @@ def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: 
         "mlserver_formats": [{"name": "sklearn", "version": 1}],
         "mlserver_auto_select": True,
         "mlserver_metrics_port": 9090,
-        "mlserver_env": [{"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"}, {"name": "HF_HOME", "value": "/data"}],
+        "mlserver_env": [
+            {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
+            {"name": "HF_HOME", "value": "/data"},
+            {"name": "MLSERVER_METRICS_DIR", "value": None},
+        ],
+        "mlserver_kserve_version": "0.18",
         "mlserver_resources": {"limits": {"memory": "1Gi"}},
         "mlserver_shm_size": "1Gi",
         "mlserver_accelerator": "nvidia",
@@ -116,7 +121,8 @@ def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: 
     env = {entry["name"]: entry["value"] for entry in container["env"]}
     assert spec["supportedModelFormats"] == [{"name": "sklearn", "version": "1", "autoSelect": True}]
     assert (env["MLSERVER_METRICS_PORT"], env["MLSERVER_PARALLEL_WORKERS"], env["HF_HOME"]) == ("9090", "0", "/data")
-    assert (env["MLSERVER_MODEL_NAME"], len(env)) == ("{{.Name}}", 11)
+    assert (env["MLSERVER_MODEL_NAME"], len(env)) == ("{{.Name}}", 10)
+    assert "MLSERVER_METRICS_DIR" not in env
     assert spec["annotations"]["prometheus.kserve.io/port"] == "9090"
     assert container["resources"]["limits"] == {"memory": "1Gi", "nvidia.com/gpu": "1"}
     assert container["volumeMounts"] == [{"name": "shm", "mountPath": "/dev/shm"}]
@@ -126,6 +132,13 @@ def test_variables_reach_the_object(client: Client, namespace: str, kubeconfig: 
     assert any(toleration["key"] == "nvidia.com/gpu" for toleration in spec["tolerations"])
     assert "startupProbe" not in container
     assert spec["labels"] == {"team": "a"}
+
+
+@pytest.mark.parametrize("role", ["triton", "mlserver", "runtimes"])
+def test_the_version_whose_rules_count(role: str, namespace: str, kubeconfig: str, tmp_path: Path) -> None:
+    where = {"runtimes_list": [{"preset": "triton"}]} if role == "runtimes" else {f"{role}_namespaces": [namespace]}
+    with pytest.raises(AssertionError, match=r"kserve_version 0\.14\.0 is older than 0\.15"):
+        play(tmp_path, kubeconfig, (role, {**where, f"{role}_kserve_version": "0.14.0"}))
 
 
 def test_namespaces_are_created_only_when_asked(
