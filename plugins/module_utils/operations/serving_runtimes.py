@@ -187,7 +187,10 @@ class _Run:
             self._refuse_used(surroundings)
         self._rehearse()
         self._carry_out()
-        self._tell_affected(surroundings)
+        try:
+            self._tell_affected(surroundings)
+        except Exception as error:  # by now things are written: what became of them must be told whatever fails here
+            self._affected_unknown(f"{type(error).__name__}: {error}")
 
     # -- what is wanted, what is there ----------------------------------------------------------------------------
 
@@ -362,8 +365,7 @@ class _Run:
 
     def _tell_affected(self, surroundings: _Surroundings) -> None:
         if surroundings.unseen:
-            self.outcome.warnings.append(f"Which services are affected is not known: {surroundings.unseen}")
-            self.outcome.affected = {"moves": None, "restarts": None}
+            self._affected_unknown(surroundings.unseen)
             return
         if not surroundings.services or not any(change.alters_content for change in self.changes):
             return
@@ -375,6 +377,10 @@ class _Run:
             "moves": affected.moves(services, before, after, version),
             "restarts": affected.restarts(services, before, after, version),
         }
+
+    def _affected_unknown(self, why: str) -> None:
+        self.outcome.warnings.append(f"Which services are affected is not known: {why}")
+        self.outcome.affected = {"moves": None, "restarts": None}
 
 
 @dataclass(frozen=True)

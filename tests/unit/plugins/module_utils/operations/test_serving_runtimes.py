@@ -284,3 +284,11 @@ def test_what_refuses_the_first_of_a_body_stops_the_task_in_both_modes(check: bo
     assert outcome.errors == ["the policy says no"] and outcome.plain()["changed"] is False
     if not check:
         assert "apply x" not in cluster.asked
+
+
+def test_a_service_that_nobody_understands_does_not_hide_what_was_written() -> None:
+    odd = {**SERVICE, "spec": {"predictor": {"model": "iris"}}}
+    outcome = run_on(Cluster(InferenceService=[odd]), GIVEN)
+    assert outcome.failure() is None and outcome.plain()["changed"] is True
+    assert outcome.affected == {"moves": None, "restarts": None}
+    assert outcome.warnings[-1].startswith("Which services are affected is not known: ")
