@@ -52,25 +52,46 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
     # -- the storage initializer (kserve python/storage, botocore, google, azure, huggingface_hub, requests) -------
     ("KS040", STORAGE, r"Cannot recognize storage type for (?P<uri>\S+)",
      "the scheme of {uri} is none that the storage initializer knows", None),
+    ("KS127", STORAGE, r"WRONG_VERSION_NUMBER|wrong version number",
+     "the model store answers plain HTTP where TLS is asked for",
+     "Use http:// in the address, or the store's TLS port."),
+    ("KS038", STORAGE, r"Failed to find ca bundle file\((?P<path>[^)]*)\)",
+     "the CA bundle {path} is not there",
+     "Correct cabundle in the storage secret, or caBundleConfigMapName in ConfigMap inferenceservice-config."),
     ("KS038", STORAGE, r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|x509: |SSL validation failed",
      "the certificate of the model store is not trusted", None),
     ("KS036", STORAGE, r"No model found in (?P<path>\S+)",
      "there is no model at {path}", None),
-    ("KS036", STORAGE, r"NoSuchBucket|NoSuchKey|bucket does not exist|Local path \S+ does not exist|"
-     r"\(404\)|404 Client Error|returned a 404|Error 404|ResourceNotFound|BlobNotFound|ContainerNotFound|"
-     r"RepositoryNotFound|RevisionNotFound|EntryNotFound|google\.api_core\.exceptions\.NotFound|Not Found",
+    ("KS127", STORAGE, r"(?:snapshot folder|cached files|HF_HUB_OFFLINE).*outgoing traffic has been disabled",
+     "huggingface_hub is offline (HF_HUB_OFFLINE) and has no copy of the model",
+     "Take HF_HUB_OFFLINE away, or store the model elsewhere."),
+    ("KS037", STORAGE, r"GatedRepo|[Cc]annot access gated repo|gated repository",
+     "the model is gated, and its owner has not admitted the token's user", None),
+    ("KS036", STORAGE, r"NoSuchBucket|NoSuchKey|bucket(?: '[^']*')? does not exist|Local path \S+ does not exist|"
+     r"\(404\)|404 Client Error|returned a 404|Error 404|\b404 (?:GET|HEAD|POST)\b|ResourceNotFound|BlobNotFound|"
+     r"ContainerNotFound|RepositoryNotFound|RevisionNotFound|(?<!Local)EntryNotFound|"
+     r"google\.api_core\.exceptions\.NotFound|Not Found|resource (?:'[^']*' )?not found",
      "the model store has nothing under this path", None),
     ("KS037", STORAGE, r"NoCredentialsError|Unable to locate credentials|PartialCredentials|InvalidAccessKeyId|"
      r"SignatureDoesNotMatch|AccessDenied|\(403\)|\(401\)|403 Client Error|401 Client Error|returned a 40[13]|"
-     r"Forbidden|Unauthorized|Authentication ?Failed|AuthenticationError|DefaultCredentialsError|ExpiredToken|"
-     r"GatedRepo|InvalidToken|ClientAuthenticationError|Anonymous caller",
+     r"\b40[13] (?:GET|HEAD|POST)\b|Forbidden|Unauthorized|(?i:authentication ?failed)|AuthenticationError|"
+     r"DefaultCredentialsError|default credentials were not found|ExpiredToken|InvalidToken|"
+     r"ClientAuthenticationError|NoAuthenticationInformation|PublicAccessNotPermitted|Anonymous caller|"
+     r"Invalid AWS credentials|(?i:access denied)",
      "the model store does not accept the credentials that the service account gives", None),
     ("KS127", STORAGE, r"Could not connect to the endpoint URL: \"?(?P<url>[^\"\s]+)",
      "the model store at {url} cannot be reached", None),
+    ("KS127", STORAGE, r"[Ff]ailed to connect to proxy(?: URL)?:? \"?(?P<url>[^\"\s]+)",
+     "the proxy {url} cannot be reached", "Correct HTTP_PROXY, HTTPS_PROXY or NO_PROXY of the storage initializer."),
+    ("KS127", STORAGE, r"(?:failed with status code|Server Error|returned a) ?(?P<status>5\d\d)",
+     "the model store answers with status {status}", "Look at the model store."),
     ("KS127", STORAGE, r"Name or service not known|Temporary failure in name resolution|NameResolutionError|"
      r"Failed to resolve|getaddrinfo|no such host|Max retries exceeded|Connection refused|ConnectTimeout|"
-     r"EndpointConnectionError|timed out|No route to host|Network is unreachable",
+     r"EndpointConnectionError|timed out|(?:Connect|Read) timeout on|No route to host|Network is unreachable|"
+     r"[Cc]annot connect to host|Failed to connect to|check your internet connection",
      "the model store cannot be reached", None),
+    ("KS128", STORAGE, r"Invalid bucket name (?P<name>\"[^\"]*\")",
+     "{name} is no name that a bucket can have", "Correct storageUri: s3://BUCKET/PATH."),
     ("KS128", STORAGE, r"\[Errno 28\]|No space left on device",
      "the volume that takes the model is full", "Raise the ephemeral storage, or use a PersistentVolumeClaim."),
     # -- programs that do not start -----------------------------------------------------------------------------
@@ -158,13 +179,22 @@ _TABLE: tuple[tuple[str, str, str, str, str | None], ...] = (
      "the process cannot get the memory it asks for", None),
 )  # fmt: skip
 
-# What makes a server go on without its settings, and fail later for another reason: it comes before the last exception.
-_ROOTS = frozenset({r"Failed load model settings at (?P<path>[^\s:]+)"})
+# Looked for in every text before anything else: what makes a server go on without its settings and fail later for
+# another reason, and what a client sums up as a store that it cannot reach.
+_ROOTS = frozenset(
+    pattern
+    for _code, _where, pattern, _says, _remedy in _TABLE
+    if pattern.startswith(("Failed load model settings at", "WRONG_VERSION_NUMBER", "CERTIFICATE_VERIFY_FAILED"))
+)
 
 # Lines that say more about a finding than the line that decides: added to the cause of that code.
 COMPANIONS: dict[str, re.Pattern[str]] = {
     "KS044": re.compile(r"Error parsing text-format [\w.]+: (?P<detail>.*)"),
     "KS045": re.compile(r"(?P<detail>libtriton_\S+)"),
+    "KS127": re.compile(
+        r"(?P<detail>Failed to resolve '[^']+'|Connection refused|[Cc]onnection timed out|"
+        r"[Cc]annot connect to host \S+)"
+    ),
     "KS053": re.compile(r"(?P<detail>\S*(?:JSONDecodeError|ValidationError): .*)"),
 }
 

@@ -43,6 +43,13 @@ _RECORD = re.compile(
     r"^(\d{4}-\d\d-\d\d[ T]|\[\d{4}|[IWEF]\d{4} \d\d:|INFO\b|WARNING\b|ERROR\b|CRITICAL\b|DEBUG\b|\{\"|Traceback)"
 )
 _GLOG = re.compile(r"^(?P<level>[IWEF])\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ (?P<where>[\w./-]+:\d+)\] (?P<text>.*)$")
+# A record of Python's logging as the storage initializer writes it (KServe python/storage, logging.py): the message may
+# go on in lines of its own.
+_PYTHON_RECORD = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \d+ (?P<name>[\w.]+) (?P<level>[A-Z]+) \[[^\]]*\] (?P<text>.*)$"
+)
+# What only sums up, in fewer words, an error that stands above it (python/storage, storage_errors.py).
+_SUMMARY = "Storage initialization failed: "
 _LEVEL = re.compile(
     r"(?:^|[\s\[|])(?:ERROR|CRITICAL|FATAL)(?:[\]\s:|-]|$)"
     r"|^\s*(?:[\w./-]+: )?(?:fatal )?error:|^panic:|panicked at|^Error:|^Fatal|\blevel=(?:error|fatal)\b"
@@ -132,6 +139,12 @@ def read(text: str) -> Reading:
     reading.usage = _usage(lines)
     reading.last = [line.strip() for line in lines if line.strip() and not HARMLESS.search(line)][-8:]
     return reading
+
+
+def repeats(reading: Reading) -> bool:
+    """Whether the last lines say the same again and again, but for numbers: a loop that waits for something."""
+    said = [re.sub(r"\d+", "0", line) for line in reading.last]
+    return len(said) >= 4 and len(set(said)) <= len(said) // 2
 
 
 _MARKS = re.compile(
@@ -263,9 +276,25 @@ def _error_lines(lines: list[str]) -> list[str]:
             if glog["level"] in "EF" and not HARMLESS.search(glog["text"]):
                 found.append(_quoted(lines, index, glog["text"]))
             continue
+        record = _PYTHON_RECORD.match(line)
+        if record:
+            if record["level"] in ("ERROR", "CRITICAL"):
+                found.append(_continued(lines, index, record["text"]))
+            continue
         if (_LEVEL.search(line) or _JSON_ERROR.search(line)) and not HARMLESS.search(line):
             found.append(line.strip())
-    return list(dict.fromkeys(found))[-12:]
+    found = sorted(dict.fromkeys(found), key=lambda text: not text.startswith(_SUMMARY))
+    return found[-12:]
+
+
+def _continued(lines: list[str], index: int, text: str) -> str:
+    """A record's message with the lines that belong to it."""
+    parts = [text]
+    for line in lines[index + 1 : index + 12]:
+        if _RECORD.match(line):
+            break
+        parts.append(line)
+    return " ".join(part.strip() for part in parts if part.strip())
 
 
 def _quoted(lines: list[str], index: int, text: str) -> str:

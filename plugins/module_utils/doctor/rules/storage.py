@@ -24,10 +24,14 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
 )
 
 _MOUNT_EVENTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "VolumeResizeFailed")
+# What the kubelet does once a pod's volumes are there.
+_MOUNTED_EVENTS = ("Pulling", "Pulled", "Created", "Started")
 # A mount event repeats after at most two minutes while the mount fails; an older one is over.
 _MOUNT_FRESH = 300.0
 # A claim is usually bound within seconds, and so is a volume mounted.
 _BIND_GRACE = 20.0
+# A client that tries for longer than this meets more than a moment's trouble.
+_TRY_GRACE = 60.0
 
 
 # -- claims ---------------------------------------------------------------------------------------------------------
@@ -163,17 +167,19 @@ def _why_pending(case: Case, claim: dict[str, Any]) -> tuple[str, list[Evidence]
 
 def mount_fails(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
     """Rows 41 and 42: the kubelet cannot mount a volume; an event counts while the containers still wait for it."""
-    if not podstate.scheduled(pod) or not _waits_for_volumes(pod):
+    if not podstate.scheduled(pod) or podstate.ready(pod):
         return None
     events = [
         event
         for event in case.view.events_of(pod)
         if event.get("reason") in _MOUNT_EVENTS and (case.view.age(snap.event_time(event)) or 0.0) < _MOUNT_FRESH
     ]
-    if not events:
+    if not events or not _waits_for_volumes(case, pod, min(case.view.age(snap.event_time(e)) or 0.0 for e in events)):
         return None
     event = next((item for item in events if "timed out waiting" not in message_of(item)), events[0])
     message = condensed(message_of(event))
+    if _made_meanwhile(case, message):
+        return None
     missing = _missing_reference(case, pod, message, [in_event(event)])
     if missing is not None:
         return missing
@@ -186,9 +192,16 @@ def mount_fails(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | No
     return case.finding("KS041", cause, [in_event(event)], object=about, key=message[:80])
 
 
-def _waits_for_volumes(pod: dict[str, Any]) -> bool:
-    started = any(item.running or item.terminated for item in podstate.containers(pod))
-    return not started and not podstate.ready(pod)
+def _waits_for_volumes(case: Case, pod: dict[str, Any], failed: float) -> bool:
+    """Whether the volumes, which failed *failed* seconds ago, are still not mounted: everything else comes after them."""
+    if podstate.condition(pod, "PodReadyToStartContainers").get("status") == "True":
+        return False
+    if any(item.running or item.terminated for item in podstate.containers(pod)):
+        return False
+    return not any(
+        event.get("reason") in _MOUNTED_EVENTS and (case.view.age(snap.event_time(event)) or 0.0) <= failed
+        for event in case.view.events_of(pod)
+    )
 
 
 def _mount_reason(message: str) -> str:
@@ -232,6 +245,8 @@ def config_missing(case: Case, load: Workload, pod: dict[str, Any]) -> Finding |
         if item.waiting.get("reason") != "CreateContainerConfigError":
             continue
         message = condensed(str(item.waiting.get("message") or ""))
+        if _made_meanwhile(case, message):
+            continue
         evidence = [in_field(pod, f"status.containerStatuses[{item.name}].state.waiting", message)]
         missing = _missing_reference(case, pod, message, evidence)
         if missing is not None:
@@ -244,6 +259,12 @@ def config_missing(case: Case, load: Workload, pod: dict[str, Any]) -> Finding |
                 f"Correct the path in storageUri {case.storage_uri or ''} of {case.ref}, or create it on the volume.",
             )
     return None
+
+
+def _made_meanwhile(case: Case, message: str) -> bool:
+    """Whether the object that a message misses is there by now: the kubelet finds it at its next try."""
+    found = _MISSING[0][0].search(message)
+    return bool(found and case.view.has_name(f"{found['kind'].lower()}s", case.namespace, found["name"]))
 
 
 def _missing_reference(case: Case, pod: dict[str, Any], message: str, evidence: list[Evidence]) -> Finding | None:
@@ -316,23 +337,68 @@ def download_fails(
     return None
 
 
+def init_hangs(
+    case: Case, load: Workload, pod: dict[str, Any], extra: tuple[log_patterns.Pattern, ...] = ()
+) -> Finding | None:
+    """Rows 36 to 40 where the init container goes on trying: its log says at what, again and again."""
+    for item in podstate.containers(pod):
+        if not item.init or not item.running or item.spec.get("restartPolicy") == "Always":
+            continue
+        age = case.view.age(item.running.get("startedAt")) or 0.0
+        if age > _TRY_GRACE:
+            return _hanging_init(case, pod, item, age, extra)
+    return None
+
+
+def _hanging_init(
+    case: Case, pod: dict[str, Any], item: podstate.Container, age: float, extra: tuple[log_patterns.Pattern, ...]
+) -> Finding | None:
+    text, previous = log_evidence(case, pod, item)
+    reading = log_reading.read(text)
+    storage = _is_storage(item)
+    known = log_patterns.match(reading, log_patterns.STORAGE if storage else log_patterns.ANY, extra)
+    if known is None and (storage or not log_reading.repeats(reading)):
+        return None
+    quote = condensed(known.text if known else reading.last[-1])
+    return case.finding(
+        known.pattern.code if known else "KS101",
+        f"{_work_of(case, item, storage)} does not get on for {age:.0f} s{f': {known.says}' if known else ''} ({quote}).",
+        [
+            *evidence_of_log(pod, item, quote, previous),
+            in_field(pod, f"status.initContainerStatuses[{item.name}].state.running", item.running),
+        ],
+        known.remedy if known else f"Give init container {item.name} what it waits for, or correct what it asks.",
+        severity=known.pattern.severity if known else None,
+        title=(known.pattern.title if known else None) or (None if known else "An init container waits in vain"),
+        key=item.name,
+    )
+
+
+def _is_storage(item: podstate.Container) -> bool:
+    return item.name == "storage-initializer" or "storage-initializer" in str(item.spec.get("image"))
+
+
+def _work_of(case: Case, item: podstate.Container, storage: bool) -> str:
+    return f"The download of {case.storage_uri}" if storage and case.storage_uri else f"Init container {item.name}"
+
+
 def _failed_init(
     case: Case, pod: dict[str, Any], item: podstate.Container, extra: tuple[log_patterns.Pattern, ...]
 ) -> Finding:
     ended = item.terminated
-    storage = item.name == "storage-initializer" or "storage-initializer" in str(item.spec.get("image"))
+    storage = _is_storage(item)
     if ended.get("reason") == "OOMKilled":
         return _init_memory(case, pod, item, storage)
     text, evidence = log_evidence(case, pod, item)
     reading = log_reading.read(text)
     known = log_patterns.match(reading, log_patterns.STORAGE if storage else log_patterns.ANY, extra)
     quote = condensed(known.text if known else reading.best)
-    what = f"the download of {case.storage_uri}" if storage and case.storage_uri else f"init container {item.name}"
     says = f": {known.says}" if known else ""
     code = known.pattern.code if known else ("KS128" if storage else "KS101")
-    cause = f"{what[0].upper()}{what[1:]} fails{says}"
+    cause = f"{_work_of(case, item, storage)} fails{says}"
     if quote:
-        cause += f" ({quote})"
+        detail = condensed(log_patterns.companion(code, reading, quote))
+        cause += f" ({quote}; {detail})" if detail else f" ({quote})"
     elif not text:
         cause += f" with exit code {ended.get('exitCode')}; its log was not seen"
     return case.finding(

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import base64
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +95,79 @@ def test_the_storage_initializers_last_exception_decides(text: str, code: str, w
     assert finding["code"] == code
     assert words in finding["cause"]
     assert "s3://bucket/iris" in finding["cause"]
+
+
+def errors(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item for item in hm.diagnosed(data)["findings"] if item["severity"] == "error"]
+
+
+RECORDED = json.loads((Path(__file__).parent / "storage_logs.json").read_text())["cases"]
+INITIALIZER = {"name": "storage-initializer", "image": "kserve/storage-initializer:v0.20.0"}
+
+
+@pytest.mark.parametrize("name", [name for name, case in RECORDED.items() if case["code"]])
+def test_what_the_storage_initializer_really_says(name: str) -> None:
+    """Recorded from KServe's own entrypoint: see storage_logs.json."""
+    case = RECORDED[name]
+    pod = hm.pod(
+        spec={"initContainers": [INITIALIZER]},
+        status={"initContainerStatuses": [{"name": "storage-initializer", "ready": False, **hm.ended(1)}]},
+        state=hm.waiting("PodInitializing"),
+    )
+    log = hm.log(pod, "\n".join(case["log"]), "storage-initializer")
+    finding = hm.only_error(hm.running(pod, hm.service(model={"storageUri": case["uri"]}), logs=[log]))
+    assert finding["code"] == case["code"], finding["cause"]
+    assert all(word in finding["cause"] for word in [case["uri"], *case["words"]]), finding["cause"]
+
+
+def initializing(log: str, since: str, container: dict[str, Any] = INITIALIZER) -> dict[str, Any]:
+    """A pod whose init container still runs."""
+    running = {"name": container["name"], "ready": False, "state": {"running": {"startedAt": since}}}
+    pod = hm.pod(
+        spec={"initContainers": [container]},
+        status={"initContainerStatuses": [running]},
+        state=hm.waiting("PodInitializing"),
+    )
+    return hm.running(pod, logs=[hm.log(pod, log, container["name"], previous=False)])
+
+
+RETRIES = (
+    "WARNING Retrying (Retry(total=2, connect=2)) after connection broken by NewConnectionError: Connection refused"
+)
+WAITING = {"name": "wait-for-db", "image": "busybox"}
+
+
+def test_an_init_container_that_tries_in_vain() -> None:
+    assert hm.only_error(initializing(RETRIES, "2026-01-31T11:58:00Z"))["code"] == "KS127"
+    assert not errors(initializing(RETRIES, hm.JUST_NOW))
+    lines = "\n".join(f"attempt {number}: nslookup: can't resolve 'db.models.svc'" for number in range(40))
+    finding = hm.only_error(initializing(lines, "2026-01-31T11:57:00Z", WAITING))
+    assert finding["code"] == "KS101" and "wait-for-db" in finding["cause"] and "db.models.svc" in finding["cause"]
+
+
+def test_a_long_download_is_no_fault_and_names_what_it_does() -> None:
+    data = initializing("\n".join(RECORDED["gs-unreachable"]["log"]), "2026-01-31T11:55:00Z")
+    assert not errors(data)
+    (found,) = [item for item in hm.diagnosed(data)["findings"] if item["code"] == "KS134"]
+    assert "storage-initializer" in found["cause"] and "Copying contents" in found["cause"]
+
+
+@pytest.mark.parametrize("proof", ["pulling", "condition", "made"])
+def test_a_mount_that_healed_is_no_fault(proof: str) -> None:
+    config = {"name": "settings", "configMap": {"name": "settings"}}
+    pod = hm.pod(spec={"volumes": [config]}, state=hm.waiting("ContainerCreating"))
+    message = 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'
+    events = [hm.event(pod, "FailedMount", message, "2026-01-31T11:58:30Z")]
+    names: dict[str, list[str]] = {"configmaps": []}
+    assert hm.only_error(hm.running(pod, *events, names_of={"configmaps": {hm.NS: []}}))["code"] == "KS042"
+    if proof == "pulling":
+        events.append(hm.event(pod, "Pulling", 'Pulling image "x"', type="Normal"))
+    if proof == "condition":
+        pod["status"]["conditions"].append({"type": "PodReadyToStartContainers", "status": "True"})
+    if proof == "made":
+        names = {"configmaps": ["settings"]}
+    data = hm.running(pod, *events, names_of={key: {hm.NS: found} for key, found in names.items()})
+    assert not errors(data)
 
 
 CONFIG = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "kserve", "name": "inferenceservice-config"},
