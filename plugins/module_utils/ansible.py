@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, _load_params
 from ansible_collections.kubernetes.core.plugins.module_utils import args_common
@@ -17,6 +20,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import shown
 
 # kubernetes.core's own options, so that its variables, module_defaults and habits carry over; one is ours.
 AUTH_ARGUMENTS: dict[str, Any] = {
@@ -24,18 +28,65 @@ AUTH_ARGUMENTS: dict[str, Any] = {
     "request_timeout": {"type": "float", "default": 30.0},
 }
 
+# Number options, by their names, that have no meaning below a bound; any name that ends in `timeout` is in seconds.
+_LEAST = {"workers": 1, "max_pods": 1, "tail_lines": 0, "probe_limit": 0, "wait_sleep": 0}
+_ABOVE_ZERO = ("request_timeout", "probe_timeout")  # a request that may take no time at all cannot be sent
+
+
+class _Module(AnsibleModule):
+    """An AnsibleModule that tells nobody its secrets: no caller in ``invocation``, no log of the host it runs on.
+
+    AnsibleModule does so for whole options (``no_log``). Here secrets also come from variables, an inline kubeconfig
+    and the environment of containers, whose other fields are what a reader of a job log needs.
+    """
+
+    params: dict[str, Any]
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        super().exit_json(**self._with_invocation(kwargs))
+        raise AssertionError("exit_json returned")
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        super().fail_json(msg, **self._with_invocation(kwargs))
+        raise AssertionError("fail_json returned")
+
+    def _with_invocation(self, result: dict[str, Any]) -> dict[str, Any]:
+        return {"invocation": {"module_args": self._hide_secrets()}, **result}
+
+    def _log_invocation(self) -> None:  # what AnsibleModule sends to syslog when it starts
+        params = self.params
+        self.params = self._hide_secrets()
+        try:
+            super()._log_invocation()
+        finally:
+            self.params = params
+
+    def _hide_secrets(self) -> dict[str, Any]:
+        """The parameters without secrets, which from now on no output holds either."""
+        presentable: dict[str, Any] = shown.redacted(self.params)
+        self.no_log_values.update(_credentials(config.resolve(self.params)))
+        secrets = {str(value) for value in shown.secrets(self.params)}
+        if secrets:
+            # Whatever holds such a text loses it, names too: so neither short ones nor what the task also says openly.
+            openly = json.dumps(presentable, default=str)
+            self.no_log_values.update(text for text in secrets if len(text) >= _LONG and text not in openly)
+        return presentable
+
+
+_LONG = 8
+
 
 class Session:
     """What a module works with: its parameters, the cluster, and the ways out.
 
-    ``partial`` holds what is known so far; a failure returns it beside its message, so that nothing done is lost.
+    ``partial`` tells what is known so far: a failure returns it beside its message, so that nothing done is lost.
     """
 
     def __init__(self, module: AnsibleModule) -> None:
         self.params: dict[str, Any] = module.params
         self.check_mode: bool = module.check_mode
         self.diff_mode: bool = module._diff  # AnsibleModule has no public name for it
-        self.partial: dict[str, Any] = {}
+        self.partial: Callable[[], dict[str, Any]] = dict
         self._module = module
         self._client: Client | None = None
 
@@ -55,19 +106,12 @@ class Session:
         if not config.HAS_KUBERNETES:
             self.fail(missing_library())
         auth = config.resolve(self.params)
-        self._hide(auth)
         return Client(
             config.load(auth),
             timeout=self.params["request_timeout"],
             impersonate_user=auth.get("impersonate_user"),
             impersonate_groups=auth.get("impersonate_groups"),
         )
-
-    def _hide(self, auth: Mapping[str, Any]) -> None:
-        """Keep credentials that came from variables or an inline kubeconfig out of every output."""
-        secrets = {auth[name] for name in ("api_key", "password") if auth.get(name)}
-        secrets |= _strings_under_secret_keys(auth.get("kubeconfig"))
-        self._module.no_log_values.update(secrets)
 
     def warn(self, text: str) -> None:
         """Show a warning in the job log."""
@@ -80,8 +124,14 @@ class Session:
 
     def fail(self, message: str, **result: Any) -> NoReturn:
         """End the module with one sentence for the job log."""
-        self._module.fail_json(msg=message, **{**self.partial, **result})
+        self._module.fail_json(msg=message, **{**self._known(), **result})
         raise AssertionError("fail_json returned")
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            return self.partial()
+        except Exception:  # the defect that ends the module may be in its telling: say that one
+            return {}
 
 
 @contextmanager
@@ -91,8 +141,9 @@ def open_module(argument_spec: Mapping[str, Any], *, cluster: bool = True, **opt
     cluster: whether the auth options belong to it. ClusterError and SpecError become one clear failure.
     """
     arguments = {**(AUTH_ARGUMENTS if cluster else {}), **argument_spec}
-    session = Session(AnsibleModule(argument_spec=arguments, **options))
+    session = Session(_Module(argument_spec=arguments, **options))
     try:
+        _check_numbers(session.params)
         yield session
     except (ClusterError, SpecError) as error:
         session.fail(str(error))
@@ -113,12 +164,45 @@ def missing_library() -> str:
     )
 
 
+def _check_numbers(params: Mapping[str, Any]) -> None:
+    """Refuse, by the option's name, numbers with which nothing can be done."""
+    for name, value in params.items():
+        least = _LEAST.get(name, 0 if name.endswith("timeout") else None)
+        if least is None or not isinstance(value, (int, float)):
+            continue
+        if name in _ABOVE_ZERO and not (value > 0 and math.isfinite(value)):
+            raise SpecError(name, f"must be more than 0 seconds, not {value:g}")
+        if not (value >= least and math.isfinite(value)):
+            raise SpecError(name, f"must be {least} or more, not {value:g}")
+
+
+_SECRET_OPTIONS = ("api_key", "password")
+_SECRET_HEADERS = ("proxy_basic_auth", "basic_auth")
 _SECRET_KEYS = ("token", "password", "client-key-data", "access-token", "refresh-token", "id-token", "client-secret")
+
+
+def _credentials(auth: Mapping[str, Any]) -> set[str]:
+    """The secrets in resolved auth options, wherever they came from."""
+    headers = auth.get("proxy_headers")
+    found = [auth.get(name) for name in _SECRET_OPTIONS]
+    found += [headers.get(name) for name in _SECRET_HEADERS] if isinstance(headers, Mapping) else []
+    found += [_password(auth.get(name)) for name in ("proxy", "host")]
+    # options that AnsibleModule refused have any type
+    return {text for text in found if text and isinstance(text, str)} | _strings_under_secret_keys(
+        auth.get("kubeconfig")
+    )
+
+
+def _password(url: Any) -> str | None:
+    try:
+        return urlsplit(url).password if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 def _strings_under_secret_keys(value: Any) -> set[str]:
     if isinstance(value, Mapping):
-        found = {item for key, item in value.items() if key in _SECRET_KEYS and isinstance(item, str)}
+        found = {item for key, item in value.items() if key in _SECRET_KEYS and isinstance(item, str) and item}
         return found.union(*(_strings_under_secret_keys(item) for item in value.values()))
     if isinstance(value, list):
         return set().union(*(_strings_under_secret_keys(item) for item in value))

@@ -350,19 +350,17 @@ def main() -> None:
     """Run the module."""
     with ansible.open_module(ARGUMENTS, supports_check_mode=True) as session:
         outcome = gpu_nodes.Outcome()
-        session.partial = outcome.plain()
-        task = task_of(session.params, session.check_mode)
+        session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
         try:
-            gpu_nodes.run(session.client, task, outcome)
+            gpu_nodes.run(session.client, task_of(session.params, session.check_mode), outcome)
         finally:
-            session.partial = {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-        for warning in outcome.warnings:
-            session.warn(warning)
+            for warning in outcome.warnings:
+                session.warn(warning)
         failures = outcome.failures()
         if failures:
             more = f" ({len(failures) - 1} more failed, see results)" if len(failures) > 1 else ""
             session.fail(f"{failures[0]}{more}")
-        session.exit(**session.partial)
+        session.exit(**session.partial())
 
 
 if __name__ == "__main__":

@@ -289,15 +289,14 @@ def main() -> None:
     """Run the module."""
     with ansible.open_module(ARGUMENTS, supports_check_mode=True) as session:
         outcome = status.Outcome()
-        session.partial = {"changed": False, **outcome.result}
+        session.partial = lambda: {"changed": False, **outcome.result}
         try:
             status.run(lambda: session.client, status.task_of(session.params), outcome)
         except status.InputError as error:
             session.fail(str(error))
-        result = {"changed": False, **outcome.result}
         if outcome.failure:
-            session.fail(outcome.failure, **result)
-        session.exit(**result)
+            session.fail(outcome.failure)
+        session.exit(**session.partial())
 
 
 if __name__ == "__main__":

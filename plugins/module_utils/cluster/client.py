@@ -10,6 +10,7 @@ certificate (config.py); it leaves out that library's models and its discovery.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ class Client:
         self.timeout = timeout
         self.requests = 0
         self._configuration = configuration
-        self._http = _pool_manager(configuration)
+        self._http = _connections(configuration)
         self._lock = threading.Lock()
         self._impersonation = [("Impersonate-User", impersonate_user)] if impersonate_user else []
         self._impersonation += [("Impersonate-Group", group) for group in impersonate_groups or []]
@@ -397,6 +398,23 @@ class Client:
             f"Cannot reach the Kubernetes API at {self.host} ({text.strip().rstrip('.')}): check that the cluster runs "
             "and that kubeconfig, context, host and proxy point to it."
         )
+
+
+def _connections(configuration: Any) -> Any:
+    """The connection pool. Raises ConfigurationError where a proxy or a certificate does not fit."""
+    try:
+        return _pool_manager(configuration)
+    except (ValueError, OSError, ImportError, urllib3.exceptions.HTTPError) as error:
+        proxy = getattr(configuration, "proxy", None)
+        what = f"The proxy {_without_login(str(proxy))}" if proxy else f"The way to {configuration.host}"
+        raise errors.ConfigurationError(
+            f"{what} cannot be used ({_without_login(str(error)).rstrip('.')}): "
+            "write proxy (or K8S_AUTH_PROXY) as http://host:port, and check the certificates."
+        ) from error
+
+
+def _without_login(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _pool_manager(configuration: Any) -> Any:

@@ -33,6 +33,8 @@ _ATTRIBUTES = {
     "username": "username",
     "password": "password",
 }
+_FILES = {name: _ATTRIBUTES[name] for name in ("ca_cert", "client_cert", "client_key")}
+_WORDS = {"ca_cert": "certificate authority", "client_cert": "client certificate", "client_key": "client key"}
 _OTHERS = ("kubeconfig", "context", "api_key", "persist_config", "impersonate_user", "impersonate_groups")
 _BOOLEANS = ("validate_certs", "persist_config")
 
@@ -82,7 +84,18 @@ def load(auth: Mapping[str, Any]) -> Any:
     if "api_key" in auth:
         configuration.api_key = {"authorization": f"Bearer {auth['api_key']}"}
         configuration.refresh_api_key_hook = None
+    _check_files(configuration, auth)
     return configuration
+
+
+def _check_files(configuration: Any, auth: Mapping[str, Any]) -> None:
+    """Name a file that cannot be read; ssl would say "No such file or directory" alone, at the first request."""
+    for option, attribute in _FILES.items():
+        path = getattr(configuration, attribute)
+        if path and not (Path(path).is_file() and os.access(path, os.R_OK)):
+            place = option if option in auth else f"The {_WORDS[option]} in {_place(auth.get('kubeconfig'))}"
+            wrong = "cannot be read" if Path(path).exists() else "does not exist"
+            raise ConfigurationError(f"{place}: {path} {wrong}: give the path of a file that this user may read.")
 
 
 def _read_by_library(auth: Mapping[str, Any]) -> Any:

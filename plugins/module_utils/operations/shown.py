@@ -32,6 +32,11 @@ def redacted(item: Any) -> Any:
     return result
 
 
+def secrets(item: Any) -> list[Any]:
+    """The values that ``redacted`` takes out."""
+    return [variable["value"] for variable in _variables(item) if _is_secret(variable)]
+
+
 def _is_secret(variable: Mapping[str, Any]) -> bool:
     from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import redact  # large: only where needed
 

@@ -82,3 +82,22 @@ def test_missing_kubeconfig_and_context() -> None:
         config.load({"kubeconfig": "/does/not/exist"})
     with pytest.raises(ConfigurationError, match="three"):
         config.load({"kubeconfig": KUBECONFIG, "context": "three"})
+
+
+@pytest.mark.parametrize("by_library", [False, True])
+def test_files_that_a_kubeconfig_names_are_named_where_they_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_library: bool
+) -> None:
+    if by_library:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    missing = tmp_path / "gone.crt"
+    cluster = {"server": "https://one.invalid", "certificate-authority": str(missing)}
+    kubeconfig = {**KUBECONFIG, "clusters": [{"name": "one", "cluster": cluster}]}
+    with pytest.raises(ConfigurationError, match=str(missing)) as caught:
+        config.load({"kubeconfig": kubeconfig, "context": "one"})
+    assert "kubeconfig" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_certificate_that_is_a_directory_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"client_cert: {tmp_path} cannot be read"):
+        config.load({"host": "https://h", "client_cert": str(tmp_path), "client_key": str(tmp_path)})

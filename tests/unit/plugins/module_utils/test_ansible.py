@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame of every module: secrets, numbers, and what a failure returns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
+
+ARGUMENTS: dict[str, Any] = {
+    "name": {"type": "str"},
+    "containers": {"type": "list", "elements": "dict"},
+    "workers": {"type": "int", "default": 8},
+    "wait_timeout": {"type": "float", "default": 600.0},
+}
+KUBECONFIG = {
+    "current-context": "one",
+    "clusters": [{"name": "one", "cluster": {"server": "https://one.invalid"}}],
+    "users": [{"name": "ann", "user": {"token": "sesame-open"}}],
+    "contexts": [{"name": "one", "context": {"cluster": "one", "user": "ann"}}],
+}
+
+
+def exits(session: Session) -> None:
+    session.exit(changed=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+    """A module with these options whose work is the given function; its result, as with -vvv."""
+
+    def call(work: Callable[[Session], None] = exits, *, cluster: bool = True, **options: Any) -> dict[str, Any]:
+        arguments = {"_ansible_inject_invocation": True, **options}
+        with (
+            patch_module_args(arguments),
+            pytest.raises(SystemExit),
+            open_module(ARGUMENTS, cluster=cluster) as session,
+        ):
+            work(session)
+        result: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    return call
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+def container(**variables: Any) -> dict[str, Any]:
+    return {"name": "c", "env": [{"name": name, "value": value} for name, value in variables.items()]}
+
+
+# -- secrets ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("work", [exits, lambda session: session.fail("no"), lambda session: 1 / 0])
+def test_variables_that_are_secret_are_not_in_the_invocation(run: Run, work: Callable[[Session], None]) -> None:
+    result = run(work, containers=[container(API_PASSWORD="hunter2", PIN_TOKEN="1", LOG_LEVEL="debug")])
+    variables = result["invocation"]["module_args"]["containers"][0]["env"]
+    assert [variable["value"] for variable in variables] == ["[redacted]", "[redacted]", "debug"]
+
+
+def test_a_refused_task_shows_no_secret_either(run: Run) -> None:
+    result = run(containers=[container(API_PASSWORD="hunter2")], workers="many")
+    assert "workers" in result["msg"] and "hunter2" not in json.dumps(result)
+
+
+def test_a_message_that_quotes_a_long_secret_loses_it(run: Run) -> None:
+    result = run(
+        lambda session: session.fail("Invalid value: correct-horse"),
+        containers=[container(DB_PASSWORD="correct-horse")],
+    )
+    assert "correct-horse" not in result["msg"] and result["msg"].startswith("Invalid value: ")
+
+
+@pytest.mark.parametrize("value", ["1", "true", "short"])
+def test_a_short_secret_does_not_blank_the_result(run: Run, value: str) -> None:
+    said = f"a short result: 1 true {value}"
+    assert run(lambda session: session.exit(said=said), containers=[container(A_TOKEN=value)])["said"] == said
+
+
+def test_what_the_task_says_openly_too_is_no_secret(run: Run) -> None:
+    result = run(
+        lambda session: session.exit(results=[session.params["name"]]),
+        name="triton-runtime",
+        containers=[container(A_TOKEN="triton-runtime")],
+    )
+    assert result["results"] == ["triton-runtime"]
+
+
+def test_an_inline_kubeconfig_is_kept_secret_before_anything_is_connected(run: Run) -> None:
+    result = run(lambda session: session.fail("too early"), kubeconfig=KUBECONFIG)
+    assert "sesame-open" not in json.dumps(result)
+    assert "one.invalid" in json.dumps(result)
+
+
+def test_credentials_in_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K8S_AUTH_API_KEY", "tok")
+    monkeypatch.setenv("K8S_AUTH_PROXY", "http://ann:let-me-in@proxy.invalid")
+    result = run(lambda session: session.fail("tok at http://ann:let-me-in@proxy.invalid"))
+    assert "tok" not in result["msg"] and "let-me-in" not in result["msg"]
+
+
+def test_options_of_a_wrong_type_are_refused_and_nothing_else(run: Run) -> None:
+    result = run(kubeconfig=["a"], proxy_headers="x", api_key={"a": "b"}, workers="x")
+    assert result["failed"] and "exception" not in result
+
+
+def test_nothing_of_it_reaches_the_system_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+
+    def log(self: AnsibleModule, msg: str, log_args: dict[str, Any] | None = None) -> None:
+        logged.append(f"{msg} {log_args}")
+
+    monkeypatch.setattr(AnsibleModule, "log", log)
+    run(containers=[container(API_PASSWORD="hunter2", LOG_LEVEL="debug")], kubeconfig=KUBECONFIG)
+    assert "debug" in logged[0]
+    assert "hunter2" not in str(logged) and "sesame-open" not in str(logged)
+
+
+# -- numbers ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"workers": 0}, "workers: must be 1 or more, not 0"),
+        ({"workers": -3}, "workers: must be 1 or more, not -3"),
+        ({"request_timeout": 0}, "request_timeout: must be more than 0 seconds, not 0"),
+        ({"request_timeout": "inf"}, "request_timeout: must be more than 0 seconds, not inf"),
+        ({"wait_timeout": -0.5}, "wait_timeout: must be 0 or more, not -0.5"),
+        ({"wait_timeout": "nan"}, "wait_timeout: must be 0 or more, not nan"),
+    ],
+)
+def test_numbers_with_which_nothing_can_be_done(run: Run, options: dict[str, Any], sentence: str) -> None:
+    assert run(**options)["msg"] == sentence
+
+
+def test_numbers_that_mean_at_once(run: Run) -> None:
+    assert not run(wait_timeout=0, workers=1, request_timeout=0.5).get("failed")
+
+
+# -- reaching the cluster -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"proxy": "nonsense"}, "The proxy nonsense"),
+        ({"proxy": "ftp://somewhere"}, "The proxy ftp://somewhere"),
+        ({"ca_cert": "/no/such/ca.crt"}, "ca_cert: /no/such/ca.crt"),
+        ({"client_cert": "/no/such/c.crt", "client_key": "/no/such/c.key"}, "client_cert: /no/such/c.crt"),
+    ],
+)
+def test_wrong_ways_to_the_cluster_are_the_users(run: Run, options: dict[str, Any], words: str) -> None:
+    result = run(lambda session: session.client.version(), host="https://127.0.0.1:1", api_key="open-sesame", **options)
+    assert result["failed"] and result["msg"].startswith(words)
+    assert "exception" not in result and "\n" not in result["msg"]
+
+
+@pytest.mark.skipif(not config.HAS_KUBERNETES, reason="the library is needed for proxies")
+def test_a_proxys_password_is_not_in_its_sentence(run: Run) -> None:
+    result = run(
+        lambda session: session.client.version(),
+        host="https://127.0.0.1:1",
+        api_key="open-sesame",
+        proxy="ftp://ann:let-me-in@somewhere",
+    )
+    assert "let-me-in" not in json.dumps(result)
+
+
+# -- what a failure returns ---------------------------------------------------------------------------------------
+
+
+def test_a_failure_returns_what_is_known_when_it_happens(run: Run) -> None:
+    done: list[str] = []
+
+    def work(session: Session) -> None:
+        session.partial = lambda: {"changed": bool(done), "results": done}
+        done.append("a")
+        raise KeyError("late")
+
+    result = run(work)
+    assert "defect of its own (KeyError: 'late')" in result["msg"]
+    assert (result["changed"], result["results"]) == (True, ["a"])
+
+
+def test_a_defect_in_the_telling_does_not_hide_the_first(run: Run) -> None:
+    def work(session: Session) -> None:
+        session.partial = lambda: {"never": 1 // 0}
+        raise KeyError("late")
+
+    assert "KeyError: 'late'" in run(work)["msg"]
