@@ -144,6 +144,25 @@ def test_the_documented_roles_are_enough_and_needed(
     assert {item["what"] for item in found["unseen"]} <= {"clusterservingruntimes"}
 
 
+def test_health_leaves_nothing_out_unsaid(run: Run, client: Client, kubeconfig: str, space: str) -> None:
+    assert run({**iris(name="fine"), "namespace": space, "wait": True}).failure is None
+    rules = [
+        {"apiGroups": ["serving.kserve.io"], "resources": ["inferenceservices"], "verbs": ["get", "list"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
+        {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"]},
+    ]
+    narrow = account(client, kubeconfig, space, "sees-no-runtime", rules)
+    everything = health.run(client, health.Task(namespaces=[space], names=["fine"])).services[0]
+    assert everything.used is not None
+    task = health.Task(namespaces=[space], names=["fine"], runtimes=[everything.used.name], with_metrics=False)
+    found = health.run(narrow, task)
+    # KServe's status names it, so that the right to read runtimes is not needed to find the service
+    assert [(item.used, item.state) for item in found.services] == [(everything.used, "healthy")]
+    assert {item["what"] for item in found.unseen} == {"servingruntimes", "clusterservingruntimes"}
+    nothing = health.run(client, health.Task(namespaces=[f"{space}-typo"]))
+    assert nothing.warnings == [f"There is no namespace {space}-typo: nothing was checked there."]
+
+
 def test_a_rollout_that_may_not_be_seen_is_ready_with_a_warning(
     run: Run, client: Client, kubeconfig: str, space: str
 ) -> None:
