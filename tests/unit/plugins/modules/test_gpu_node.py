@@ -38,6 +38,8 @@ def run(capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, Any]:
         ({"vendors": [{"name": "x", "resources": ["npu"]}]}, "vendors: vendor x needs resources, each with a domain"),
         ({"state": "gone"}, "present, absent"),
         ({"gpus": True}, "Unsupported parameters"),
+        ({"workers": 0}, "workers: must be 1 or more, not 0"),
+        ({"request_timeout": 0}, "request_timeout: must be more than 0"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(
