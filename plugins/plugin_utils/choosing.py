@@ -61,6 +61,7 @@ class Question:
     empty: str = "There is no InferenceService."
     kserve_version: str = versions.DEFAULT
     origin: str = "assumed"
+    held: dict[Path, int] = field(default_factory=dict)  # how many objects each file that was read holds
 
     def add(self, entries: Iterable[Entry], kind: str) -> None:
         """Take over objects of a kind."""
@@ -72,10 +73,11 @@ class Question:
         :raises ManifestError: where there is nothing under a path.
         """
         for path in paths:
-            found = 0
-            for file in manifest.files([path]):
-                found += self._add_file(file)
-            if not found:
+            files = manifest.files([path])
+            for file in files:
+                if file not in self.held:  # one that is named twice, as a service's and as a runtime's, counts once
+                    self.held[file] = self._add_file(file)
+            if not any(self.held[file] for file in files):
                 self.warnings.append(f"{path} holds neither an InferenceService nor a runtime that could be read.")
 
     def _add_file(self, file: Path) -> int:

@@ -24,7 +24,13 @@ from .source import MODES
 from .steps import ClusterError, Steps, say, stop_commands
 
 # Tool → (programs, file).
-TOOLS = {"kwok": ("kwok", "kwok"), "kind": ("kind", "kind"), "kubectl": ("kubernetes", "kubectl")}
+TOOLS = {
+    "etcd": ("etcd", "etcd"),
+    "kind": ("kind", "kind"),
+    "kube-apiserver": ("kubernetes", "kube-apiserver"),
+    "kubectl": ("kubernetes", "kubectl"),
+    "kwok": ("kwok", "kwok"),
+}
 NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,38}[a-z0-9])?")
 MOST_WORKERS = 8
 

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
 ROOT = Path(__file__).resolve().parents[3]
 OLD = """\
@@ -43,13 +47,16 @@ spec:
 """
 
 
-def migrate(*options: str, kubeconfig: str | None = None, **variables: Any) -> subprocess.CompletedProcess[str]:
+def migrate(
+    *options: str, kubeconfig: str | None = None, cwd: Path | None = None, **variables: Any
+) -> subprocess.CompletedProcess[str]:
     collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "KUBECONFIG"))}
     place = {"K8S_AUTH_KUBECONFIG": kubeconfig} if kubeconfig else {"KUBECONFIG": os.devnull}
     playbook = str(Path(sys.executable).parent / "ansible-playbook")
     command = [playbook, "modelserving.kserve.migrate", "-e", json.dumps(variables), *options]
-    return subprocess.run(command, env={**collections, **kept, **place}, capture_output=True, text=True, check=False)
+    environment = {**collections, **kept, **place}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -81,6 +88,16 @@ def test_check_diff_then_for_real_then_again(manifests: Path) -> None:
     assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout
 
 
+def test_relative_paths_start_where_the_command_does(manifests: Path) -> None:
+    done = migrate(cwd=manifests.parent, migrate_manifests=["deploy"])
+    assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr
+    assert (manifests / "iris.yaml").read_text() == NEW
+    missing = migrate(cwd=manifests, migrate_manifests=["iris.yaml", "deploy"])
+    assert missing.returncode != 0
+    assert f"There is no manifest {manifests}/deploy" in " ".join(missing.stdout.split())
+    assert "changed=0" in missing.stdout
+
+
 def test_pinned(manifests: Path) -> None:
     done = migrate(migrate_manifests=[str(manifests / "iris.yaml")], migrate_pin_runtime=True)
     assert done.returncode == 0, done.stdout
@@ -91,7 +108,9 @@ def test_one_bad_file_does_not_hide_the_others(manifests: Path) -> None:
     (manifests / "bad.yaml").write_text("kind: InferenceService\na: [\n")
     done = migrate(migrate_manifests=[str(manifests)])
     assert done.returncode != 0
-    assert "bad.yaml: it is no YAML that can be read" in " ".join(done.stdout.split())
+    text = " ".join(done.stdout.split())
+    assert "bad.yaml: it is no YAML that can be read" in text
+    assert "iris: spec.predictor.sklearn becomes spec.predictor.model" in text
     assert (manifests / "iris.yaml").read_text() == NEW
 
 
@@ -101,8 +120,12 @@ def test_nothing_to_do_is_said() -> None:
     assert "Set migrate_manifests" in " ".join(done.stdout.split())
 
 
-def test_live_services_are_reported(kubeconfig: str) -> None:
-    done = migrate(kubeconfig=kubeconfig, migrate_live=True)
+def test_live_services_are_looked_at(kubeconfig: str, client: Client, namespace: str) -> None:
+    """The webhook has stored it in the new schema. (test_live.py has services of the previous one.)"""
+    document = yaml.safe_load(OLD)
+    document["metadata"]["annotations"] = {"serving.kserve.io/stop": "true"}
+    client.create(Resource(*kinds.INFERENCE_SERVICE), document, namespace)
+    done = migrate(kubeconfig=kubeconfig, migrate_live=True, migrate_namespaces=namespace)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=0" in done.stdout
     assert "Every live service is stored in the new schema." in done.stdout

@@ -18,6 +18,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
+from tests.integration import bare
+
 ROOT = Path(__file__).resolve().parents[3]
 RUNTIME = Resource(*kinds.SERVING_RUNTIME)
 SERVICE = Resource(*kinds.INFERENCE_SERVICE)
@@ -46,8 +48,8 @@ def service(name: str, **model: Any) -> dict[str, Any]:
     }
 
 
-def explain(kubeconfig: str | None, **variables: Any) -> list[str]:
-    """Run the playbook; return what it prints."""
+def play(kubeconfig: str | None, cwd: Path | None = None, **variables: Any) -> subprocess.CompletedProcess[str]:
+    """Run the playbook."""
     collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / "build" / "collections")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("K8S_AUTH_", "KUBECONFIG"))}
     place = {"K8S_AUTH_KUBECONFIG": kubeconfig} if kubeconfig else {"KUBECONFIG": os.devnull}
@@ -57,10 +59,16 @@ def explain(kubeconfig: str | None, **variables: Any) -> list[str]:
         "-e",
         json.dumps(variables),
     ]
-    done = subprocess.run(command, env={**collections, **kept, **place}, capture_output=True, text=True, check=False)
+    environment = {**collections, **kept, **place}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def explain(kubeconfig: str | None, cwd: Path | None = None, **variables: Any) -> list[str]:
+    """Run the playbook; return what it prints."""
+    done = play(kubeconfig, cwd, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "changed=0" in done.stdout
-    return done.stdout.splitlines()
+    return (done.stdout + done.stderr).splitlines()
 
 
 def columns(lines: list[str], name: str) -> list[str]:
@@ -91,6 +99,7 @@ def test_live_services(client: Client, kubeconfig: str, make_namespace: Callable
     ]
     why = f"  - not {namespace}/first: speaks v2, the service asks for v1, because it names no protocolVersion"
     assert why in lines
+    assert any(line.endswith("(found on the cluster).") for line in lines)
     for name in ("asks-v1", "asks-v2", "names"):
         client.delete(SERVICE, name, namespace)
 
@@ -111,3 +120,82 @@ def test_manifests_without_a_cluster(tmp_path: Path) -> None:
     assert columns(lines, "default/a")[2] == "default/r"
     assert columns(lines, "default/old")[1:3] == ["onnx, v2", "none"]
     assert "  - not default/r: has explained, not onnx" in lines
+    assert "Decided by the rules of KServe 0.16.0 (given)." in lines
+
+
+def test_relative_paths_lists_and_documents_of_no_kind(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    listed = {"apiVersion": "v1", "kind": "List", "items": [service("a", protocolVersion="v2"), runtime("r")]}
+    (tmp_path / "deploy" / "all.yaml").write_text(yaml.safe_dump_all([{"replicas": 1}, listed]))
+    lines = explain(None, cwd=tmp_path, explain_manifests=["deploy"], explain_runtimes=["deploy/all.yaml"])
+    assert columns(lines, "default/a")[2:] == ["default/r", "the only candidate"]
+    assert "Decided by the rules of KServe 0.20.0 (assumed)." in lines
+
+
+def test_one_bad_service_is_named_and_does_not_hide_the_others(tmp_path: Path) -> None:
+    bad = service("bad")
+    bad["spec"]["predictor"]["model"]["modelFormat"]["version"] = 1.5
+    (path := tmp_path / "all.yaml").write_text(yaml.safe_dump_all([runtime("r"), bad, service("a")]))
+    done = play(None, explain_manifests=[str(path)], explain_runtimes=[str(path)])
+    assert done.returncode != 0
+    assert columns(done.stdout.splitlines(), "default/a")[2] == "none"
+    assert f"Not explained: InferenceService default/bad ({path}:" in " ".join(done.stdout.split())
+
+
+def test_manifests_against_the_clusters_runtimes(
+    client: Client, kubeconfig: str, make_namespace: Callable[..., str], tmp_path: Path
+) -> None:
+    namespace = make_namespace("explain")
+    client.create(RUNTIME, runtime("there"), namespace)
+    wanted = service("a", protocolVersion="v2")
+    wanted["metadata"]["namespace"] = namespace
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(wanted))
+    lines = explain(kubeconfig, cwd=tmp_path, explain_manifests="a.yaml")
+    assert columns(lines, f"{namespace}/a")[2:] == [f"{namespace}/there", "the only candidate"]
+
+
+def test_who_may_read_one_namespace_sees_what_is_certain(
+    client: Client, kubeconfig: str, make_namespace: Callable[..., str]
+) -> None:
+    namespace = make_namespace("explain")
+    _allow(client, namespace)
+    client.create(RUNTIME, runtime("here"), namespace)
+    for item in (service("certain", protocolVersion="v2"), service("uncertain")):
+        item["metadata"]["annotations"] = {"serving.kserve.io/stop": "true"}
+        client.create(SERVICE, item, namespace)
+    access = {"kubeconfig": kubeconfig, "impersonate_user": f"system:serviceaccount:{namespace}:reader"}
+    lines = explain(None, explain_namespaces=[namespace], kserve_auth=access)
+    assert columns(lines, f"{namespace}/certain")[2:] == [f"{namespace}/here", "the only candidate"]
+    assert columns(lines, f"{namespace}/uncertain")[2] == "unknown"
+    text = " ".join(" ".join(lines).split())
+    assert "ClusterServingRuntimes were not seen; among those seen: none" in text
+    assert "ClusterServingRuntimes were not seen: Cannot read the list of clusterservingruntimes: forbidden" in text
+    assert "its Deployment may not be read, so the rules of KServe 0.20.0 are assumed" in text
+    assert "Decided by the rules of KServe 0.20.0 (assumed)." in lines
+    refused = play(None, kserve_auth=access)
+    assert refused.returncode != 0
+    assert "Cannot read the list of inferenceservices: forbidden" in " ".join(refused.stdout.split())
+
+
+def _allow(client: Client, namespace: str) -> None:
+    """Let the ServiceAccount `reader` list services and runtimes of its namespace, and nothing else."""
+    api = "rbac.authorization.k8s.io/v1"
+    rule = {"apiGroups": ["serving.kserve.io"], "resources": ["*"], "verbs": ["get", "list"]}
+    head = {"apiVersion": api, "metadata": {"name": "reader"}}
+    client.create(Resource(api, "Role", "roles", True), {**head, "kind": "Role", "rules": [rule]}, namespace)
+    binding = {
+        **head,
+        "kind": "RoleBinding",
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": namespace}],
+    }
+    client.create(Resource(api, "RoleBinding", "rolebindings", True), binding, namespace)
+
+
+def test_a_cluster_without_kserve_is_no_cluster_without_services(tmp_path: Path) -> None:
+    with bare.api_server(tmp_path) as kubeconfig:
+        done = play(kubeconfig)
+    assert done.returncode != 0
+    text = " ".join(done.stdout.split())
+    assert "does not serve serving.kserve.io/v1beta1 InferenceService: install what brings its CRD" in text
+    assert "SERVICE" not in done.stdout

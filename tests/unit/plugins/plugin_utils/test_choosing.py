@@ -101,6 +101,13 @@ def _start(text: list[str], within: str) -> int:
     return number + 1
 
 
+def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
+    (path := tmp_path / "a.yaml").write_text(yaml.safe_dump_all([service("a"), runtime("one")]))
+    answer, question = answered(path, tmp_path)
+    assert [len(question.services), len(question.runtimes), question.warnings] == [1, 1, []]
+    assert row(answer, "m/a")[3] == "the only candidate"
+
+
 def test_a_file_without_kserves_objects_is_said(tmp_path: Path) -> None:
     (path := tmp_path / "a.yaml").write_text("kind: ConfigMap\n")
     answer, question = answered(path)
