@@ -23,6 +23,7 @@ import pytest
 import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
 ROOT = documents.ROOT
 # What a block may leave to its reader.
@@ -93,6 +94,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+DEMO = {"iris": ("sklearn 1", "seldon-mlserver-runtime"), "digits": ("python 1", "triton-runtime")}
+
+
 @pytest.fixture(scope="module")
 def run(client: Client, cluster: dict[str, Any], kubeconfig: str, folder: Path) -> Iterator[Any]:
     """Run a command where the namespace `models` has the demo's runtimes and models."""
@@ -149,3 +153,23 @@ def play_of(tasks: str) -> str:
 def test_shell(command: str, run: Any) -> None:
     out = run("bash", "-euc", command)
     assert not re.search(r"skipping: no hosts matched|Traceback", out), out
+
+
+def test_the_table_of_the_demos_services(run: Any, client: Client, namespace: str) -> None:
+    """docs/selection.md: explain, on the demo's live services and a service of a second namespace that gets no runtime."""
+    lost = {**GIVEN["service"], "metadata": {"name": "lost", "annotations": {"serving.kserve.io/stop": "true"}}}
+    lost["spec"] = {"predictor": {"model": {"modelFormat": {"name": "absent"}, "storageUri": "pvc://models/iris"}}}
+    client.create(resources.Resource(*kinds.INFERENCE_SERVICE), lost, namespace)
+    asked = json.dumps({"explain_namespaces": ["models", namespace], "explain_why": "all"})
+    lines = run("ansible-playbook", "modelserving.kserve.explain", "-e", asked).splitlines()
+    table = {line.split()[0]: re.split(r"  +", line) for line in lines if re.match(rf"(models|{namespace})/", line)}
+    for name, (wanted, runtime) in DEMO.items():
+        assert table[f"models/{name}"][1:] == [f"{wanted}, v2", f"models/{runtime}", "the service names it"]
+    assert table[f"{namespace}/lost"][1:3] == ["absent, v1 (implied)", "none"]
+    assert table[f"{namespace}/lost"][3].startswith("NoSupportingRuntime: ")
+    assert re.search(r"^SERVICE +ASKS FOR +RUNTIME +BECAUSE$", "\n".join(lines), re.MULTILINE)
+    assert f"  - not models/triton-runtime: is in namespace models, the service in {namespace}" in lines
+    served = client.list(resources.Resource(*kinds.INFERENCE_SERVICE), "models")
+    assert {item["metadata"]["name"] for item in served} == DEMO.keys()
+    for item in served:
+        assert DEMO[item["metadata"]["name"]][1] == item["status"]["servingRuntimeName"]
