@@ -30,6 +30,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.pool i
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_reading, probes, redact
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import control_plane, webhooks
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Model
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, versions
@@ -42,6 +43,9 @@ LOG_BYTES = 32 * 1024
 LOG_TAIL_LINES = 3000
 LOG_TAIL_BYTES = 512 * 1024
 LOG_PODS = 60
+# Of the running controller's log only what it says of services that wait for it is kept, so many records each.
+CONTROLLER_RECORDS = 3
+MOST_NAMESPACES = 20
 LOG_PODS_A_SERVICE = 2
 
 CONTROLLERS = "control-plane in (kserve-controller-manager,odh-model-controller)"
@@ -105,6 +109,7 @@ NAMESPACED: tuple[Read, ...] = (
     Read(snap.EVENTS, resources.EVENT, field="reason=Killing"),
     Read(snap.EVENTS, resources.EVENT, field="reason=Pulling"),
     Read(snap.EVENTS, resources.EVENT, field="reason=Pulled"),
+    Read(snap.EVENTS, resources.EVENT, field="reason=Preempted"),
     Read(snap.SCALEDOBJECTS, Resource("keda.sh/v1alpha1", "ScaledObject", "scaledobjects", True), optional=True),
     Read(snap.ROUTES, Resource("route.openshift.io/v1", "Route", "routes", True), optional=True),
     Read(
@@ -208,7 +213,7 @@ def collect(
     _complete(client, data, answers)
     data["probes"] = probes.run(client, data, probe=probe, limit=probe_limit, names=scope.names, dry_run=dry_run)
     if logs:
-        data["logs"] = _read_logs(client, data, scope, log_bytes)
+        data["logs"] = [*_read_logs(client, data, scope, log_bytes), *_controller_logs(client, data, scope)]
     else:
         answers.note("logs", "not_probed", "The logs were not read, as asked.")
     return redact.snapshot(data)
@@ -287,7 +292,7 @@ def _list_everything(client: Client, scope: Scope, answers: _Answers, data: dict
     reads = [read for read in (*NAMESPACED, *CLUSTER_WIDE) if not read.optional or _serves(data["apis"], read.resource)]
     todo: list[Callable[[], None]] = [_listing(client, scope, answers, read) for read in reads]
     todo += [_naming(client, scope, answers, key, resource) for key, resource in NAMES]
-    todo.append(lambda: _control_plane(client, answers, data))
+    todo.append(lambda: _control_plane(client, scope, answers, data))
     for result in each(lambda job: job(), todo, WORKERS):
         if isinstance(result.error, Unreachable):
             raise result.error
@@ -423,7 +428,7 @@ def _metadata_pages(client: Client, resource: Resource, namespace: str | None) -
 # -- KServe's control plane -------------------------------------------------------------------------------------------
 
 
-def _control_plane(client: Client, answers: _Answers, data: dict[str, Any]) -> None:
+def _control_plane(client: Client, scope: Scope, answers: _Answers, data: dict[str, Any]) -> None:
     """The controller's Deployment wherever it is; then what stands around it, in its namespace."""
     try:
         found = client.list(resources.DEPLOYMENT, label_selector=CONTROLLERS)
@@ -439,11 +444,14 @@ def _control_plane(client: Client, answers: _Answers, data: dict[str, Any]) -> N
     data["control_namespace"] = namespace
     if namespace is None:
         return
-    for read in (
+    reads = [
         Read(snap.PODS, resources.POD, label="control-plane"),
         Read(snap.SERVICES, resources.SERVICE),
         Read(snap.ENDPOINTSLICES, resources.ENDPOINTSLICE),
-    ):
+    ]
+    if not scope.holds(namespace):
+        reads.append(Read(snap.EVENTS, resources.EVENT, field="type=Warning"))
+    for read in reads:
         _in_namespace(client, answers, read, namespace)
     _config(client, answers, namespace)
 
@@ -490,17 +498,30 @@ def _without_examples(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(client: Client, data: dict[str, Any], answers: _Answers) -> None:
-    """Pods of others, which matter only where a pod finds no node."""
-    waiting = [pod for pod in answers.objects.get(snap.PODS) or [] if not podstate.scheduled(pod)]
-    if not waiting:
+    """Pods of others, which matter only where a pod finds no node; namespaces whose pods KServe's webhook left out."""
+    pods = answers.objects.get(snap.PODS) or []
+    if any(not podstate.scheduled(pod) for pod in pods):
+        read = Read(
+            snap.OTHER_PODS,
+            resources.POD,
+            field="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed",
+            slim=_room_only,
+        )
+        _try(answers, read, lambda: _list(client, read), snap.OTHER_PODS)
+    left_out = sorted({snap.namespace_of(pod) for pod in pods if webhooks.lacks_model(pod)})
+    for namespace in left_out[:MOST_NAMESPACES]:
+        _namespace(client, answers, namespace)
+
+
+def _namespace(client: Client, answers: _Answers, name: str) -> None:
+    try:
+        found = client.get(resources.NAMESPACE, name)
+    except ClusterError as error:
+        if isinstance(error, (Unreachable, Unauthorized)):
+            raise
+        answers.miss(f"{snap.NAMESPACES} {name}", error)
         return
-    read = Read(
-        snap.OTHER_PODS,
-        resources.POD,
-        field="spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed",
-        slim=_room_only,
-    )
-    _try(answers, read, lambda: _list(client, read), snap.OTHER_PODS)
+    answers.add(snap.NAMESPACES, [found] if found else [])
 
 
 def _room_only(pod: dict[str, Any]) -> dict[str, Any]:
@@ -514,9 +535,14 @@ def _room_only(pod: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"namespace": snap.namespace_of(pod), "name": snap.name_of(pod)},
+        "metadata": {
+            "namespace": snap.namespace_of(pod),
+            "name": snap.name_of(pod),
+            "uid": (pod.get("metadata") or {}).get("uid"),
+        },
         "spec": {
             "nodeName": spec.get("nodeName"),
+            "priorityClassName": spec.get("priorityClassName"),
             "overhead": spec.get("overhead") or {},
             "containers": [room(item) for item in spec.get("containers") or []],
             "initContainers": [room(item) for item in spec.get("initContainers") or []],
@@ -551,6 +577,53 @@ def _read_logs(client: Client, data: dict[str, Any], scope: Scope, log_bytes: in
             what = f"logs in namespace {item[0]}"
             if all(entry["what"] != what for entry in data["unseen"]):
                 data["unseen"].append({"what": what, "reason": "forbidden", "message": str(result.error)})
+    return found
+
+
+def _controller_logs(client: Client, data: dict[str, Any], scope: Scope) -> list[dict[str, Any]]:
+    """What the running controller says of services that only it can explain."""
+    view = snap.View(data)
+    model = Model(view)
+    cases = [Case(model, service) for service in view.all(snap.INFERENCESERVICES)]
+    waiting = [
+        case
+        for case in cases
+        if (not scope.names or case.name in scope.names) and control_plane.waits_for_controller(case)
+    ]
+    namespace = str(data.get("control_namespace") or "")
+    pods = [
+        pod
+        for pod in view.within(snap.PODS, namespace)
+        if snap.labels_of(pod).get("control-plane") == control_plane.CONTROLLER and podstate.ready(pod)
+    ]
+    found = []
+    for pod in pods if waiting else []:
+        try:
+            text = client.logs(
+                namespace,
+                snap.name_of(pod),
+                control_plane.MANAGER,
+                tail_lines=LOG_TAIL_LINES,
+                limit_bytes=LOG_TAIL_BYTES,
+            )
+        except Unreachable:
+            raise
+        except ClusterError as error:
+            data["unseen"].append({"what": "the controller's log", "reason": "forbidden", "message": str(error)})
+            continue
+        kept = control_plane.records_about(text, [(case.namespace, case.name) for case in waiting], CONTROLLER_RECORDS)
+        if kept:
+            found.append(
+                {
+                    "namespace": namespace,
+                    "pod": snap.name_of(pod),
+                    "container": control_plane.MANAGER,
+                    "previous": False,
+                    "head": "\n".join(kept),
+                    "tail": "",
+                    "truncated": False,
+                }
+            )
     return found
 
 

@@ -41,7 +41,6 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import 
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
     ERROR,
-    INFO,
     WARNING,
     Consequence,
     Finding,
@@ -58,15 +57,19 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules i
     network,
     policy,
     running,
+    scaling,
     scheduling,
     selection,
     storage,
     templates,
+    webhooks,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Model, Workload
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import CODES, THEMES
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import in_field
+
+# KServe's own webhooks do not answer, or are not trusted.
+_SILENT = ("KS017", "KS018")
 
 Ask = Callable[[Case, Workload, dict[str, Any]], "Finding | None"]
 
@@ -83,8 +86,10 @@ class _Doctor:
         self.nodes = scheduling.Nodes(self.view)
         self.patterns = patterns
         self.down = list(control_plane.controller_down(self.view))
-        self.webhooks = list(control_plane.webhooks_failing(self.view, bool(self.down)))
-        self.config = list(control_plane.configuration(self.view))
+        self.webhooks = webhooks.failing(self.view, bool(self.down))
+        self.config = list(control_plane.configuration(self.view, self.model.version))
+        if self.down and control_plane.ended_by_configuration(self.view, self.down[0], self.config):
+            self.down = []
         self.missing = list(control_plane.api_missing(self.view))
 
     # -- one pod ------------------------------------------------------------------------------------------------
@@ -102,6 +107,7 @@ class _Doctor:
             storage.config_missing,
             lambda case, load, pod: running.cannot_start(case, load, pod, extra),
             lambda case, load, pod: storage.download_fails(case, load, pod, extra),
+            lambda case, load, pod: storage.init_hangs(case, load, pod, extra),
             lambda case, load, pod: running.crashes(case, load, pod, extra),
             lambda case, load, pod: running.not_ready(case, load, pod, extra),
         )
@@ -120,7 +126,7 @@ class _Doctor:
     # -- one workload -------------------------------------------------------------------------------------------
 
     def _workload(self, case: Case, load: Workload) -> list[Finding]:
-        for rule in (running.rollout, policy.pods_refused):
+        for rule in (running.rollout, policy.pods_refused, webhooks.not_injected):
             finding = rule(case, load)
             if finding is not None:
                 return [finding]
@@ -160,16 +166,19 @@ class _Doctor:
         if case.deleting:
             return _listed(control_plane.not_deleted(case))
         if case.stopped:
-            return [_stopped(case)]
+            return [scaling.stopped(case)]
         for rule in _BEFORE_PODS:
             finding = rule(case)
             if finding is not None:
-                return self._folded(case, [finding])
+                return self._folded(case, self._told(case, [finding]))
         found = [finding for load in case.workloads for finding in self._workload(case, load)]
-        found = self._with_down(case, found)
+        told = len(found)
+        found = self._told(case, found)
+        if len(found) < told:
+            return self._folded(case, found)
         errors = [finding for finding in found if finding.severity == ERROR]
         if not errors and not any(finding.code == "KS134" for finding in found):
-            found += list(self._when_up(case))
+            found += self._told(case, list(self._when_up(case)))
         found += list(self._beside(case, found))
         return self._folded(case, found)
 
@@ -182,24 +191,42 @@ class _Doctor:
             return self.down[0]
         errors = [item for item in self.config if item.severity == ERROR]
         if case.deleting:
-            errors += [item for item in self.webhooks if item.severity == ERROR and item.code != "KS130"]
+            errors += [item for item in self.webhooks if item.severity == ERROR and item.code in _SILENT]
         return next(iter(errors), None)
 
-    def _with_down(self, case: Case, found: list[Finding]) -> list[Finding]:
-        """A webhook that cannot be called because its controller is down is no fault of its own."""
+    def _told(self, case: Case, found: list[Finding]) -> list[Finding]:
+        """The findings that are not what a fault of the cluster, found by itself, does to this service."""
         kept = []
         for finding in found:
-            if self.down and finding.code in ("KS017", "KS018"):
-                self.down[0].affects.append(case.ref)
-                self.down[0].consequences.append(Consequence(case.ref, finding.cause))
-                self.down[0].evidence.extend(finding.evidence[:1])
-            else:
+            root = self._root(finding)
+            if root is None:
                 kept.append(finding)
+                continue
+            root.affects.append(case.ref)
+            root.consequences.append(Consequence(case.ref, finding.cause))
+            root.evidence.extend(item for item in finding.evidence[:1] if item not in root.evidence)
         return kept
 
+    def _root(self, finding: Finding) -> Finding | None:
+        """The cluster's fault behind what one service shows of it.
+
+        KServe's webhooks are one server: while the controller is down, or while they do not answer, every refusal that
+        names them is that fault. So is what they cannot read of the configuration.
+        """
+        if finding.code in _SILENT:
+            errors = [item for item in self.webhooks if item.severity == ERROR and item.code in _SILENT]
+            alike = [item for item in errors if item.code == finding.code]
+            return next(iter([*self.down, *alike, *errors]), None)
+        if finding.code == "KS139":
+            errors = [item for item in self.config if item.severity == ERROR]
+            return next((item for item in errors if item.key == finding.key), next(iter(errors), None))
+        if finding.code == "KS145" and finding.object.kind != "Namespace":
+            return next((item for item in self.webhooks if item.code == "KS144"), None)
+        return None
+
     def _when_up(self, case: Case) -> Iterator[Finding]:
+        yield from scaling.scaled_by_hand(case)
         if case.scaled_to_zero:
-            yield from _listed(_scaled_by_hand(case))
             return
         served = True
         for load in case.workloads:
@@ -211,6 +238,8 @@ class _Doctor:
                 yield from _listed(network.metrics_elsewhere(case, load))
         yield from _listed(network.not_exposed(case))
         yield from network.autoscaler_fails(case)
+        if served:
+            yield from _listed(control_plane.not_finished(case))
 
     def _beside(self, case: Case, found: list[Finding]) -> Iterator[Finding]:
         yield from _listed(selection.tied(case))
@@ -260,35 +289,6 @@ def _explains(empty: Finding, found: Finding) -> bool:
 
 def _listed(finding: Finding | None) -> list[Finding]:
     return [] if finding is None else [finding]
-
-
-def _stopped(case: Case) -> Finding:
-    return case.finding(
-        "KS063",
-        "The service is stopped by its annotation serving.kserve.io/stop.",
-        [in_field(case.service, "metadata.annotations[serving.kserve.io/stop]", "true")],
-        command=f"kubectl -n {case.namespace} annotate inferenceservice {case.name} serving.kserve.io/stop-",
-    )
-
-
-def _scaled_by_hand(case: Case) -> Finding | None:
-    """0 replicas although the service does not ask for 0: whoever scaled it may have meant it."""
-    if case.minimum == 0 or case.deployments == [] or case.mode != "Standard":
-        return None
-    deployment = case.deployments[0]
-    return case.finding(
-        "KS112",
-        f"Deployment {snap.name_of(deployment)} has 0 replicas, and the service does not ask for minReplicas 0: it "
-        "was scaled "
-        "by hand or by an external autoscaler.",
-        [in_field(deployment, "spec.replicas", 0)],
-        f"Scale it up again if that is not meant: kubectl -n {case.namespace} scale deployment "
-        f"{snap.name_of(deployment)} "
-        "--replicas=1",
-        object=ref_of(deployment),
-        severity=INFO,
-        title="The service has no replicas",
-    )
 
 
 # What keeps a service from having pods at all, in KServe's order.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""KServe itself: its API, controller, webhooks and configuration, and services that wait for them."""
+"""KServe itself: its API, controller and configuration, and services that wait for them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from typing import Any
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_reading
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
+    ERROR,
     WARNING,
+    Consequence,
     Evidence,
     Finding,
     Ref,
     Remedy,
     ref_of,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import certificates, policy
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import config, policy
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import KNATIVE, Case
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import KNATIVE, STANDARD, Case
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import code
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
-    by_probe,
     by_rule,
     condensed,
     in_event,
@@ -37,16 +38,14 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds i
 
 CONTROLLER_LABELS = ("kserve-controller-manager", "odh-model-controller")
 CONTROLLER = "kserve-controller-manager"
-WEBHOOK_SERVICE = "kserve-webhook-server-service"
-CONFIG = "inferenceservice-config"
-# Not "credentials": what names secrets there is redacted in a snapshot.
-CONFIG_SECTIONS = ("deploy", "ingress", "storageInitializer", "logger", "batcher", "agent", "router")
+MANAGER = "manager"
 
 # The controller takes a new service up within a second or two.
 TAKEN_UP = 30.0
+# Its status follows its Deployments' within a second or two.
+FINISHED = 60.0
 # A finalizer is removed within seconds; ten times that is long.
 DELETED = 40.0
-EXPIRY_WARNING = 14 * 86400.0
 # Events of failing reconciliations repeat with a backoff of at most 17 minutes.
 EVENT_FRESH = 1100.0
 
@@ -54,7 +53,7 @@ _NOISE = ("object has been modified", "please apply your changes to the latest v
           "StorageError: invalid object", "AlreadyExists", "already exists")  # fmt: skip
 
 
-def _finding(
+def general(
     name: str,
     about: Ref,
     cause: str,
@@ -65,6 +64,7 @@ def _finding(
     command: str | None = None,
     key: str = "",
 ) -> Finding:
+    """A finding about the cluster, which no service is known to be hit by yet."""
     meaning = code(name)
     return Finding(
         name, severity or meaning.severity, about, meaning.title, cause, evidence,
@@ -88,7 +88,7 @@ def api_missing(view: snap.View) -> Iterator[Finding]:
             continue
         name = f"{plural}.serving.kserve.io"
         served = ", ".join(sorted(item for item in apis if item.startswith("serving.kserve.io"))) or "nothing"
-        yield _finding(
+        yield general(
             "KS019",
             Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, name),
             f"The cluster does not serve {version} {plural}: the CustomResourceDefinition {name} is missing. Of "
@@ -122,7 +122,7 @@ def _controller_gone(view: snap.View) -> Iterator[Finding]:
     if not served or not view.seen(snap.DEPLOYMENTS) or view.snapshot.get("controller_seen") is not True:
         return
     about = Ref("apps/v1", "Deployment", namespace or "kserve", CONTROLLER)
-    yield _finding(
+    yield general(
         "KS020",
         about,
         f"There is no Deployment {CONTROLLER}: KServe's API is served, but its controller is not installed.",
@@ -136,7 +136,7 @@ def _down(view: snap.View, deployment: dict[str, Any]) -> Finding:
     evidence = [in_field(deployment, "spec.replicas", replicas), in_field(deployment, "status.availableReplicas", 0)]
     about = ref_of(deployment)
     if replicas == 0:
-        return _finding(
+        return general(
             "KS020",
             about,
             f"The KServe controller (Deployment {namespace}/{name}) is scaled to 0 replicas: nothing is reconciled, "
@@ -147,7 +147,7 @@ def _down(view: snap.View, deployment: dict[str, Any]) -> Finding:
             remedy="Scale the Deployment to 1.",
         )
     why, more = _why_down(view, deployment)
-    return _finding(
+    return general(
         "KS020",
         about,
         f"No replica of the KServe controller (Deployment {namespace}/{name}) is available{why}: nothing is "
@@ -183,12 +183,26 @@ def _why_down(view: snap.View, deployment: dict[str, Any]) -> tuple[str, list[Ev
         unscheduled = podstate.condition(pod, "PodScheduled")
         if unscheduled.get("status") == "False":
             text += f" ({condensed(str(unscheduled.get('message')))})"
+        event = _setting_up(view, pod)
+        if event is not None:
+            text += f" ({event.get('reason')}: {condensed(message_of(event))[:400]})"
+            evidence.append(in_event(event))
         return text, evidence
     condition = podstate.condition(deployment, "ReplicaFailure")
     if condition.get("status") == "True":
         message = condensed(str(condition.get("message")))
         return f": {message}", [in_field(deployment, "status.conditions[ReplicaFailure]", message)]
     return ": it has no pods", []
+
+
+# The kubelet's words for a pod that it cannot set up; they count while no container of it has started.
+_NOT_SET_UP = ("FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "FailedMapVolume")
+
+
+def _setting_up(view: snap.View, pod: dict[str, Any]) -> dict[str, Any] | None:
+    if any(item.status.get("state", {}).get("waiting") is None for item in podstate.containers(pod) if item.status):
+        return None
+    return next((event for event in view.events_of(pod) if event.get("reason") in _NOT_SET_UP), None)
 
 
 def _log_says(view: snap.View, pod: dict[str, Any], container: str) -> str:
@@ -198,84 +212,6 @@ def _log_says(view: snap.View, pod: dict[str, Any], container: str) -> str:
             if quote:
                 return quote[:400]
     return ""
-
-
-# -- webhooks ---------------------------------------------------------------------------------------------------------
-
-
-def _configurations(view: snap.View) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """(configuration, webhook) of KServe's own webhooks."""
-    for key in (snap.MUTATING_WEBHOOKS, snap.VALIDATING_WEBHOOKS):
-        for configuration in view.all(key):
-            for webhook in configuration.get("webhooks") or []:
-                if "kserve-webhook-server" in str(webhook.get("name")):
-                    yield configuration, webhook
-
-
-def webhooks_failing(view: snap.View, down: bool) -> list[Finding]:
-    """Rows 17 and 18, asked directly: dry-run writes, the Services behind the webhooks, and their CA bundles.
-
-    While the controller is down its webhooks cannot answer: that is no fault of their own.
-    """
-    found = list(_bundle_faults(view))
-    if down:
-        return found
-    services = list(_service_faults(view))
-    tried = [
-        finding
-        for probe in view.snapshot.get("probes") or []
-        if probe.get("purpose") == "webhook" and probe.get("error")
-        for finding in _dry_run_fault(view, probe)
-    ]
-    told = {item.object for item in found}
-    silent = [item for item in tried if item.code == "KS017"]
-    if services:
-        services[0].evidence.extend(evidence for item in silent for evidence in item.evidence)
-    elif silent:
-        # They are all one server: that one of them does not answer says the same of the others.
-        silent[0].evidence.extend(evidence for item in silent[1:] for evidence in item.evidence)
-        services = silent[:1]
-    return found + services + [item for item in tried if item.code != "KS017" and item.object not in told]
-
-
-def _service_faults(view: snap.View) -> Iterator[Finding]:
-    asked = set()
-    for configuration, webhook in _configurations(view):
-        target = ((webhook.get("clientConfig") or {}).get("service")) or {}
-        where = (str(target.get("namespace")), str(target.get("name")))
-        if not target or where in asked or not view.seen(snap.SERVICES, where[0]):
-            continue
-        asked.add(where)
-        about = Ref("v1", "Service", *where)
-        if where[0] not in {snap.namespace_of(item) for item in view.all(snap.SERVICES)} and not _collected(
-            view, where[0]
-        ):
-            continue
-        service = view.get(snap.SERVICES, *where)
-        if service is None:
-            yield _finding(
-                "KS017",
-                about,
-                f"KServe's webhooks call Service {where[0]}/{where[1]}, which does not exist: every write of an "
-                "InferenceService or a runtime fails.",
-                [in_field(configuration, f"webhooks[{webhook.get('name')}].clientConfig.service", "/".join(where))],
-                remedy="Restore the Service from KServe's installation.",
-            )  # fmt: skip
-        elif endpoints_ready(view, where[0], where[1]) is False:
-            selector = (service.get("spec") or {}).get("selector") or {}
-            pairs = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
-            yield _finding(
-                "KS017",
-                about,
-                f"Service {where[0]}/{where[1]} behind KServe's webhooks has no ready endpoints although the "
-                f"controller runs: its selector is {pairs or 'empty'}. Writes of services and runtimes fail.",
-                [in_field(service, "spec.selector", pairs)],
-                remedy="Restore the Service's selector and port from KServe's installation.",
-            )  # fmt: skip
-
-
-def _collected(view: snap.View, namespace: str) -> bool:
-    return view.snapshot.get("control_namespace") == namespace
 
 
 def endpoints_ready(view: snap.View, namespace: str, service: str) -> bool | None:
@@ -291,108 +227,47 @@ def endpoints_ready(view: snap.View, namespace: str, service: str) -> bool | Non
     return False
 
 
-def _bundle_faults(view: snap.View) -> Iterator[Finding]:
-    bundles: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
-    for configuration, webhook in _configurations(view):
-        bundle = str((webhook.get("clientConfig") or {}).get("caBundle") or "")
-        bundles.setdefault(bundle, []).append((configuration, webhook))
-    for bundle, holders in bundles.items():
-        yield from _bundle_fault(view, bundle, holders)
-    filled = {bundle: holders for bundle, holders in bundles.items() if bundle}
-    if len(filled) > 1 and not any(probe.get("purpose") == "webhook" for probe in view.snapshot.get("probes") or []):
-        odd = min(filled.values(), key=len)
-        names = ", ".join(sorted({snap.name_of(configuration) for configuration, _webhook in odd}))
-        yield _finding(
-            "KS018",
-            ref_of(odd[0][0]),
-            f"The caBundle of {names} differs from that of KServe's other webhooks: one of them cannot match the "
-            "serving "
-            "certificate.",
-            [
-                in_field(
-                    odd[0][0], f"webhooks[{odd[0][1].get('name')}].clientConfig.caBundle", "differs from the others"
-                )
-            ],
-            severity=WARNING,
-        )
-
-
-def _bundle_fault(
-    view: snap.View, bundle: str, holders: list[tuple[dict[str, Any], dict[str, Any]]]
-) -> Iterator[Finding]:
-    configuration, webhook = holders[0]
-    names = ", ".join(sorted({snap.name_of(item) for item, _webhook in holders}))
-    path = f"webhooks[{webhook.get('name')}].clientConfig.caBundle"
-    about = ref_of(configuration)
-    if not bundle:
-        return
-    try:
-        found = certificates.from_bundle(bundle)
-    except ValueError as error:
-        yield _finding("KS018", about, f"The caBundle of {names} is unusable: {error}. Calls of the webhook fail.",
-                       [in_field(configuration, path, str(error))])  # fmt: skip
-        return
-    end = max(item.not_after for item in found)
-    if end < view.now:
-        yield _finding("KS018", about, f"The CA certificate of {names} expired at {snap.stamp(end)}: calls fail "
-                       "with x509.", [in_field(configuration, path, f"notAfter {snap.stamp(end)}")])  # fmt: skip
-    elif end < view.now + EXPIRY_WARNING:
-        yield _finding("KS131", about, f"The CA certificate of {names} expires at {snap.stamp(end)}.",
-                       [in_field(configuration, path, f"notAfter {snap.stamp(end)}")])  # fmt: skip
-
-
-def _dry_run_fault(view: snap.View, probe: dict[str, Any]) -> Iterator[Finding]:
-    message = condensed(str(probe.get("error")))
-    if "failed calling webhook" not in message:
-        return
-    matched = policy.CALL_FAILED.search(message)
-    webhook = matched["webhook"] if matched else ""
-    what = matched["what"] if matched else message
-    own = "kserve-webhook-server" in message or policy.KSERVE_WEBHOOK.search(webhook)
-    certificate = "x509" in what or "certificate" in what
-    name = ("KS018" if certificate else "KS017") if own else "KS130"
-    about = policy.webhook_object(view, webhook) or Ref(
-        "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", None, webhook or "unknown"
-    )
-    effect = (
-        "the caBundle of its configuration does not match the serving certificate"
-        if certificate
-        else ("the webhook's Service or its server does not answer")
-    )
-    yield _finding(
-        name,
-        about,
-        f"The admission webhook {webhook} cannot be called, so that every write of a {probe.get('target')} fails: "
-        f"{effect} "
-        f"({what.rstrip('.')}).",
-        [by_probe(about, probe)],
-        key=webhook if name == "KS130" else "",
-    )
-
-
 # -- configuration ----------------------------------------------------------------------------------------------------
 
 
-def configuration(view: snap.View) -> Iterator[Finding]:
-    """ConfigMap inferenceservice-config is there and its sections are JSON."""
+def configuration(view: snap.View, version: str) -> Iterator[Finding]:
+    """ConfigMap inferenceservice-config is there, and KServe can read its sections."""
     namespace = view.snapshot.get("control_namespace")
     if not namespace or not view.seen(snap.CONFIGMAPS):
         return
-    about = Ref("v1", "ConfigMap", namespace, CONFIG)
-    found = view.get(snap.CONFIGMAPS, namespace, CONFIG)
+    about = Ref("v1", "ConfigMap", namespace, config.CONFIG)
+    found = view.get(snap.CONFIGMAPS, namespace, config.CONFIG)
     if found is None:
-        yield _finding("KS139", about, f"ConfigMap {CONFIG} is missing in namespace {namespace}: the controller can "
-                       "reconcile nothing.", [by_rule(about, "not found")])  # fmt: skip
+        cause = f"ConfigMap {config.CONFIG} is missing in namespace {namespace}: the controller can reconcile nothing."
+        yield general("KS139", about, cause, [by_rule(about, "not found")])
         return
-    for section in CONFIG_SECTIONS:
-        text = (found.get("data") or {}).get(section)
-        if text is None:
-            continue
-        try:
-            json.loads(text)
-        except ValueError as error:
-            yield _finding("KS139", about, f"Section {section} of ConfigMap {namespace}/{CONFIG} is not JSON: {error}.",
-                           [in_field(found, f"data.{section}", str(error))], key=section)  # fmt: skip
+    for fault in config.faults(found.get("data") or {}, version):
+        yield general(
+            "KS139",
+            about,
+            f"KServe cannot read section {fault.section} of ConfigMap {namespace}/{config.CONFIG}: {fault.text}. So "
+            f"{fault.effect}.",
+            [in_field(found, fault.path, fault.text)],
+            severity=fault.severity,
+            remedy=f"Correct data.{fault.section} of the ConfigMap.",
+            command=f"kubectl -n {namespace} edit configmap {config.CONFIG}",
+            key=fault.section,
+        )
+
+
+def ended_by_configuration(view: snap.View, down: Finding, faults: list[Finding]) -> bool:
+    """Whether the controller is down because it cannot read its configuration when it starts; then it is folded there.
+
+    A Deployment that was scaled to 0 does not start at all.
+    """
+    fault = next((item for item in faults if item.key in config.AT_START), None)
+    deployment = view.get(snap.DEPLOYMENTS, down.object.namespace, down.object.name)
+    if fault is None or deployment is None or (deployment.get("spec") or {}).get("replicas") == 0:
+        return False
+    fault.severity = ERROR
+    fault.consequences.append(Consequence(down.object, down.cause))
+    fault.evidence.extend(down.evidence)
+    return True
 
 
 # -- services and the controller --------------------------------------------------------------------------------------
@@ -407,7 +282,48 @@ def unattended(case: Case) -> list[str]:
         signs.append("it has no status")
     else:
         signs += not_applied(case)
+        signs += [f"its pods are ready, and its status still says {_unready(case)}"] if unfinished(case) else []
     return signs
+
+
+def unfinished(case: Case) -> float | None:
+    """For how many seconds all pods are ready of a service that KServe does not call Ready; None where all is in order.
+
+    In Standard mode the status follows the Deployments at once; only an ingress of its own can hold it back.
+    """
+    if case.is_ready or case.mode != STANDARD or case.frozen or case.stopped or case.deleting or not case.workloads:
+        return None
+    if (case.condition("IngressReady").get("status"), case.condition("PredictorReady").get("status")) == (
+        "False",
+        "True",
+    ):
+        return None
+    ages = []
+    for load in case.workloads:
+        available = podstate.condition(load.deployment or {}, "Available")
+        if not load.wanted or not load.complete or available.get("status", "True") != "True":
+            return None
+        ages += [case.view.age(podstate.condition(pod, "Ready").get("lastTransitionTime")) for pod in load.ready_pods]
+    since = min((age for age in ages if age is not None), default=0.0)
+    return since if since > FINISHED else None
+
+
+def _stale(case: Case) -> bool:
+    """Whether the status still denies pods that are there."""
+    return case.condition("PredictorReady").get("status") != "True"
+
+
+def _unready(case: Case) -> str:
+    condition = case.condition("Ready")
+    words = ": ".join(str(condition[part]) for part in ("reason", "message") if condition.get(part))
+    return f"Ready is {condition.get('status') or 'Unknown'}{f' ({condensed(words)})' if words else ''}"
+
+
+def waits_for_controller(case: Case) -> bool:
+    """Whether only the controller's own log can tell why nothing goes on with the service."""
+    if case.deleting or case.stopped:
+        return False
+    return unfinished(case) is not None or not (case.status.get("conditions") or case.deployments)
 
 
 def not_applied(case: Case) -> list[str]:
@@ -466,12 +382,91 @@ def not_taken_up(case: Case) -> Finding | None:
     """Row 20 for one service, where the controller does run: no status after some time."""
     if case.status.get("conditions") or case.deployments or case.age < TAKEN_UP:
         return None
-    return case.finding(
-        "KS140",
-        f"The service was created {case.age:.0f} s ago and KServe has written no status, although its controller runs.",
-        [in_field(case.service, "status", "empty")],
-        command="kubectl -n kserve logs deployment/kserve-controller-manager -c manager --tail=200",
+    cause = (
+        f"KServe has written no status since the service was created {case.age:.0f} s ago, although its controller runs"
     )
+    return _by_controller(case, "KS140", cause, [in_field(case.service, "status", "empty")])
+
+
+def not_finished(case: Case) -> Finding | None:
+    """All pods are ready, and KServe does not write it into the service."""
+    since = unfinished(case)
+    if since is None:
+        return None
+    cause = f"All pods of the service are ready since {since:.0f} s, and KServe has not written that: {_unready(case)}"
+    return _by_controller(case, "KS146", cause, [in_field(case.service, "status.conditions[Ready]", _unready(case))])
+
+
+def _by_controller(case: Case, name: str, cause: str, evidence: list[Evidence]) -> Finding:
+    """The finding, with what the controller's log says of the service: that makes it certain."""
+    said = controller_says(case)
+    if said is None:
+        namespace = case.view.snapshot.get("control_namespace") or "<KServe's namespace>"
+        command = f"kubectl -n {namespace} logs deployment/{CONTROLLER} -c {MANAGER} --tail=1000 | grep {case.name}"
+        return case.finding(name, f"{cause}.", evidence, command=command)
+    pod, error = said
+    evidence.append(in_log(pod, MANAGER, error))
+    known = policy.refusal(error, case)
+    if known is not None:
+        return policy.as_finding(case, known, evidence)
+    return case.finding(name, f"{cause}. The controller's log says: {condensed(error).rstrip('.')}.", evidence,
+                        severity=ERROR)  # fmt: skip
+
+
+def controller_says(case: Case) -> tuple[dict[str, Any], str] | None:
+    """(pod, error): the controller's newest error about the service, where it is of the last reconciliations."""
+    namespace = case.view.snapshot.get("control_namespace") or ""
+    newest: tuple[float, dict[str, Any], str] | None = None
+    for pod in case.view.within(snap.PODS, namespace):
+        if snap.labels_of(pod).get("control-plane") != CONTROLLER:
+            continue
+        for log in case.view.logs_of(namespace, snap.name_of(pod)):
+            for entry in log_entries(f"{log.get('head') or ''}\n{log.get('tail') or ''}"):
+                moment = snap.seconds(str(entry.get("ts"))) or 0.0
+                if not entry.get("error") or not about_service(entry, case.namespace, case.name):
+                    continue
+                if any(noise in str(entry["error"]) for noise in _NOISE) or case.view.now - moment > EVENT_FRESH:
+                    continue
+                if newest is None or moment >= newest[0]:
+                    newest = (moment, pod, str(entry["error"]))
+    return None if newest is None else newest[1:]
+
+
+def log_entries(text: str) -> Iterator[dict[str, Any]]:
+    """The records of the controller's log: one JSON object a line (zap, as controller-runtime sets it up)."""
+    for line in text.splitlines():
+        if not line.startswith("{"):
+            continue
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def records_about(text: str, services: list[tuple[str, str]], most: int) -> list[str]:
+    """The log's lines with an error about one of the services, so many of the newest for each, in the log's order."""
+    kept: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for number, line in enumerate(text.splitlines()):
+        if '"error"' not in line:
+            continue
+        for entry in log_entries(line):
+            for service in services:
+                if entry.get("error") and about_service(entry, *service):
+                    entry.pop("stacktrace", None)
+                    kept.setdefault(service, []).append((number, json.dumps(entry)))
+    newest = {item for lines in kept.values() for item in lines[-most:]}
+    return [line for _number, line in sorted(newest)]
+
+
+def about_service(entry: dict[str, Any], namespace: str, name: str) -> bool:
+    """Whether a record of the controller's log is about that service."""
+    about = entry.get("InferenceService")
+    if isinstance(about, dict):
+        return (about.get("namespace"), about.get("name")) == (namespace, name)
+    named = name in (entry.get("name"), entry.get("Name"), entry.get("isvc"), about)
+    return named and entry.get("namespace", namespace) == namespace
 
 
 def not_deleted(case: Case) -> Finding | None:
@@ -539,16 +534,7 @@ def reconcile_fails(case: Case) -> Finding | None:
     severity = WARNING if doubtful else None
     found = policy.refusal(message, case)
     if found is not None:
-        return case.finding(
-            found.code,
-            found.cause,
-            evidence,
-            found.remedy,
-            object=found.object,
-            command=found.command,
-            severity=severity,
-            key=found.key,
-        )
+        return policy.as_finding(case, found, evidence, severity)
     serving = " Pods of before still serve." if case.serving else ""
     return case.finding(
         "KS021",

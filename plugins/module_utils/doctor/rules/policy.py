@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import Evidence, Finding, Ref, ref_of
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Workload
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
@@ -24,6 +26,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
     in_field,
     message_of,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 
 # Every webhook of KServe is named after this (config/webhook/manifests.yaml).
 KSERVE_WEBHOOK = re.compile(r"kserve-webhook-server|serving\.kserve\.io|opendatahub\.io")
@@ -42,6 +45,7 @@ class Refusal:
     remedy: str | None = None
     command: str | None = None
     key: str = ""
+    title: str | None = None
 
 
 def _quota(matched: re.Match[str], case: Case) -> Refusal:
@@ -85,6 +89,51 @@ def _limit_range(matched: re.Match[str], case: Case) -> Refusal:
         f"Set {path} of {origin} within the LimitRange, or change the LimitRange.",
         f"kubectl -n {case.namespace} describe limitrange",
     )
+
+
+def _over_default(matched: re.Match[str], case: Case) -> Refusal | None:
+    """A request above the limit that admission gave a container which sets none.
+
+    Where the limit is the container's own, no LimitRange has a part in it (plugin/pkg/admission/limitranger).
+    """
+    name, limit = matched["name"], matched["limit"].rstrip(".,;")
+    container = _in_template(case, matched["list"], int(matched["index"]))
+    if container is None or name in ((container.get("resources") or {}).get("limits") or {}):
+        return None
+    for limit_range in case.view.within(snap.LIMITRANGES, case.namespace):
+        limits = (limit_range.get("spec") or {}).get("limits") or []
+        defaults = [(item.get("default") or {}).get(name) for item in limits]
+        if not any(value is not None and _same_amount(value, limit) for value in defaults):
+            continue
+        origin, path = case.origin("resources", str(container.get("name")))
+        about = snap.name_of(limit_range)
+        return Refusal(
+            "KS024",
+            f"LimitRange {about} in namespace {case.namespace} gives container {container.get('name')} the limit "
+            f"{name} {limit}, because it sets none of its own, and the container asks for {matched['asked']}.",
+            origin,
+            f"Set limits.{name} in {path} of {origin}, or raise the LimitRange's default.",
+            f"kubectl -n {case.namespace} describe limitrange {about}",
+            about,
+        )
+    return None
+
+
+def _in_template(case: Case, kind: str, index: int) -> dict[str, Any] | None:
+    """The container of the Deployments' templates at that place: admission puts others behind the template's own."""
+    for deployment in case.deployments:
+        spec = (((deployment.get("spec") or {}).get("template") or {}).get("spec")) or {}
+        containers = spec.get(kind) or []
+        if index < len(containers):
+            return dict(containers[index])
+    return None
+
+
+def _same_amount(one: object, other: object) -> bool:
+    try:
+        return quantities.parse(one) == quantities.parse(other)
+    except ValueError:
+        return one == other
 
 
 def _pod_security(matched: re.Match[str], case: Case) -> Refusal:
@@ -145,12 +194,16 @@ def _webhook_down(matched: re.Match[str], case: Case) -> Refusal:
         webhook_object(case.view, webhook),
         None,
         None,
-        webhook,
+        # KServe's webhooks are one server behind one Service: whichever of them failed, it is one fault.
+        "" if own else webhook,
     )
 
 
 def _denied(matched: re.Match[str], case: Case) -> Refusal:
+    """KServe's own webhook is no policy: what it refuses for a reason that is not read above is an error of its own."""
     webhook, what = matched["webhook"], condensed(matched["what"])
+    if KSERVE_WEBHOOK.search(webhook):
+        return Refusal("KS021", f"KServe's own admission webhook {webhook} fails: {what.rstrip('.')}.", case.ref)
     return Refusal(
         "KS105",
         f"The admission webhook {webhook} refuses it: {what.rstrip('.')}.",
@@ -191,6 +244,60 @@ def _storage_scheme(matched: re.Match[str], case: Case) -> Refusal:
     )
 
 
+def _storage_container(matched: re.Match[str], case: Case) -> Refusal:
+    name, what = matched["container"], condensed(matched["what"]).rstrip(".")
+    return Refusal(
+        "KS040",
+        f"ClusterStorageContainer {name}, which the service names in spec.predictor.storageContainerName, {what}.",
+        case.ref,
+        f"Create or enable ClusterStorageContainer {name}, name one that takes {case.storage_uri or 'the storage URI'},"
+        " or leave the choice to KServe.",
+        None,
+        name,
+        "The storage container cannot be used",
+    )
+
+
+def _storage_type(matched: re.Match[str], case: Case) -> Refusal:
+    return Refusal(
+        "KS042",
+        f"KServe cannot use spec.predictor.model.storage: {condensed(matched['what']).rstrip('.')}.",
+        case.ref,
+        f"Set parameters.type and parameters.bucket in spec.predictor.model.storage of {case.ref}, or type and bucket "
+        "in the storage secret's entry.",
+        title="The storage's settings are not complete",
+    )
+
+
+def _storage_json(matched: re.Match[str], case: Case) -> Refusal:
+    secret, key = matched["secret"], matched["entry"]
+    return Refusal(
+        "KS042",
+        f"Key {key} of Secret {secret} in namespace {case.namespace} is not a JSON object of texts: "
+        f"{condensed(matched['what']).rstrip('.')}.",
+        Ref("v1", "Secret", case.namespace, secret),
+        f'Write key {key} as JSON: {{"type": "s3", "access_key_id": ..., "endpoint_url": ...}}, every value a text.',
+        None,
+        key,
+        "A Secret that the pod needs cannot be read",
+    )
+
+
+def _configuration(matched: re.Match[str], case: Case) -> Refusal:
+    namespace = case.view.snapshot.get("control_namespace") or "kserve"
+    section = config.section_of(matched["section"])
+    said = condensed(matched["what"]).removesuffix("[recovered]").strip(" .:")
+    part = f"section {section} of ConfigMap" if section else "ConfigMap"
+    return Refusal(
+        "KS139",
+        f"KServe cannot read {part} {namespace}/{config.CONFIG}: {said}.",
+        Ref("v1", "ConfigMap", namespace, config.CONFIG),
+        f"Correct data.{section} of the ConfigMap." if section else None,
+        f"kubectl -n {namespace} edit configmap {config.CONFIG}",
+        section,
+    )
+
+
 def _storage_secret(matched: re.Match[str], case: Case) -> Refusal:
     name = matched["secret"] or matched["other"]
     return Refusal(
@@ -203,7 +310,7 @@ def _storage_secret(matched: re.Match[str], case: Case) -> Refusal:
     )
 
 
-_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Case], Refusal]], ...] = tuple(
+_READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Case], Refusal | None]], ...] = tuple(
     (re.compile(pattern, re.DOTALL), reader)
     for pattern, reader in (
         (r"failed calling webhook \"(?P<webhook>[^\"]+)\": (?P<what>.*)", _webhook_down),
@@ -218,12 +325,23 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Case], Refusal]]
         (r"no PriorityClass with name (?P<name>\S+) was found", _priority_class),
         (r"can't read storage secret (?P<secret>\S+):.*|specified storage key \S+ not found in storage secret "
          r"(?P<other>\S+)", _storage_secret),
+        (r"invalid json encountered in key (?P<entry>\S+) of storage secret (?P<secret>[^\s:]+): (?P<what>.*)",
+         _storage_json),
+        (r"(?P<what>storage type must be one of \[.*?\]\. storage type \[.*?\] is not supported|unable to determine "
+         r"storage type|format \[.*?\] requires a bucket but one wasn't found in storage data or parameters)",
+         _storage_type),
+        (r"ClusterStorageContainer \\?\"(?P<container>[^\"\\]+)\\?\" (?P<what>not found|is disabled|has workloadType .*"
+         r"|does not support storageUri.*|URI check failed.*)", _storage_container),
+        *((f"(?i:{pattern})", _configuration) for pattern in config.MESSAGES),
         (r"ValidatingAdmissionPolicy '(?P<policy>[^']+)' with binding '[^']*' denied request: (?P<what>.*)",
          _policy_denied),
         (r"admission webhook \"(?P<webhook>[^\"]+)\" denied the request: (?P<what>.*)", _denied),
         (r"(?P<what>(?:minimum|maximum) \S+ usage per (?:Container|Pod) is .*|"
          r"\S+ max limit to request ratio per (?:Container|Pod) is .*|maximum \S+ usage per PersistentVolumeClaim.*)",
          _limit_range),
+        (r"spec\.(?P<list>containers|initContainers)\[(?P<index>\d+)\]\.resources\.requests: Invalid value: "
+         r"\\?\"?(?P<asked>[^\":\\]+)\\?\"?: must be less than or equal to (?P<name>\S+) limit of (?P<limit>[^\s\]]+)",
+         _over_default),
         (r"because it is being terminated|is being terminated", _namespace_ending),
         (r"StorageURI not supported: (?P<what>.*)", _storage_scheme),
         (r"storageUri, must be one of: (?P<what>.*)", _storage_scheme),
@@ -235,18 +353,19 @@ def refusal(message: str, case: Case) -> Refusal | None:
     """What a refusal means; None for one that is not known."""
     for pattern, reader in _READERS:
         matched = pattern.search(message)
-        if matched:
-            return reader(matched, case)
+        found = reader(matched, case) if matched else None
+        if found is not None:
+            return found
     return None
 
 
-def webhook_object(view: snap.View, webhook: str) -> Ref | None:
-    """The webhook configuration that holds the webhook of that name."""
+def webhook_object(view: snap.View, webhook: str) -> Ref:
+    """The webhook configuration that holds the webhook of that name; one of its name where none was seen."""
     for key in (snap.MUTATING_WEBHOOKS, snap.VALIDATING_WEBHOOKS):
         for configuration in view.all(key):
             if any(item.get("name") == webhook for item in configuration.get("webhooks") or []):
                 return ref_of(configuration)
-    return None
+    return Ref("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", None, webhook or "unknown")
 
 
 def pods_refused(case: Case, load: Workload) -> Finding | None:
@@ -260,6 +379,11 @@ def pods_refused(case: Case, load: Workload) -> Finding | None:
     if found is None:
         cause = f"The pods of {snap.name_of(load.replicaset)} cannot be created: {_without_prefix(message)}"
         return case.finding("KS133", f"{cause.rstrip('.')}.", evidence, object=case.ref)
+    return as_finding(case, found, evidence)
+
+
+def as_finding(case: Case, found: Refusal, evidence: list[Evidence], severity: str | None = None) -> Finding:
+    """The finding for a refusal, which hits the case's service."""
     return case.finding(
         found.code,
         found.cause,
@@ -267,6 +391,8 @@ def pods_refused(case: Case, load: Workload) -> Finding | None:
         found.remedy,
         object=found.object,
         command=found.command,
+        severity=severity,
+        title=found.title,
         key=found.key,
     )
 

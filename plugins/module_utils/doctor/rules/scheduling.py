@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import fit
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import fit, placement
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import Evidence, Finding, Ref, ref_of
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
@@ -18,6 +18,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
     condensed,
     in_event,
     in_field,
+    message_of,
     on_node,
 )
 
@@ -52,8 +53,35 @@ _MESSAGES: tuple[tuple[str, str], ...] = (
     (r"Insufficient \S+", "KS030"),
 )
 
+# What Kubernetes itself taints a node for, and the node's condition behind it (TaintNodesByCondition).
+_PRESSURE = {
+    "node.kubernetes.io/disk-pressure": "DiskPressure",
+    "node.kubernetes.io/memory-pressure": "MemoryPressure",
+    "node.kubernetes.io/pid-pressure": "PIDPressure",
+    "node.kubernetes.io/network-unavailable": "NetworkUnavailable",
+    "node.kubernetes.io/out-of-service": "out of service",
+}
+
+# What the scheduler's message says of nodes for reasons that Nodes weighs too, or that pass by themselves.
+_WEIGHED = re.compile(
+    r"untolerated taint|node affinity/selector|didn't match Pod's node affinity|unschedulable|Insufficient |Too many "
+    r"pods|free ports|unbound immediate PersistentVolumeClaims"
+)
+# A provisioner makes a volume within seconds or minutes; the scheduler waits for it for ten (volumebinding, 600 s).
+PROVISION_GRACE = 180.0
+# A pod that ended longer ago than this, and was replaced since, is history.
+RECENT = 600.0
+# The nodes are listed at the same moment as the pods: one that joins just then is no missing one.
+JOIN_GRACE = 10.0
+
 # The field to change for each code, on the pod.
-_FIELDS = {"KS031": "tolerations", "KS032": "nodeSelector", "KS030": "resources", "KS033": "resources"}
+_FIELDS = {"KS032": "nodeSelector", "KS030": "resources", "KS033": "resources"}
+
+
+DEFAULT_SCHEDULER = "default-scheduler"
+_PROVISIONER = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+# Verdicts that freed room would change.
+_NO_ROOM = ("KS030", "KS033", "KS125")
 
 
 class Nodes:
@@ -103,15 +131,41 @@ def unscheduled(case: Case, load: Workload, pod: dict[str, Any], nodes: Nodes) -
     evidence = [in_field(pod, "status.conditions[PodScheduled]", message)]
     special = _by_message(message, ("KS124", "KS123"))
     verdict = nodes.why_not(pod) if nodes.seen else None
+    finding = None
     if verdict and verdict.get("reason") and special is None:
-        return by_nodes(case, load, pod, verdict, evidence)
-    if verdict and verdict["fits"] and special is None and age < 4 * SCHEDULE_GRACE:
-        return None
-    return _from_message(case, pod, message, special, evidence)
+        finding = by_nodes(case, load, pod, verdict, evidence)
+    elif not (verdict and verdict["fits"] and special is None and age < _patience(message)):
+        finding = _from_message(case, pod, message, special, evidence)
+    return finding and (_preempted_before(case, load, pod, finding) or finding)
+
+
+def _patience(message: str) -> float:
+    """How long the scheduler may say no although a node fits: what was in the way may just have gone."""
+    return SCHEDULE_GRACE if _unweighed(message) else 4 * SCHEDULE_GRACE
+
+
+def _unweighed(message: str) -> bool:
+    """Whether the scheduler names a reason that the nodes do not show: then its word is all there is, and enough.
+
+    The message is "0/3 nodes are available: 1 <reason>, 2 <reason>. <what preemption would do>", or one reason for all
+    (framework.FitError).
+    """
+    reasons = message.partition("nodes are available: ")[2].partition(". ")[0].rstrip(".")
+    return any(part and not _WEIGHED.search(part) for part in re.split(r", (?=\d)", reasons))
 
 
 def _ignored(case: Case, pod: dict[str, Any]) -> Finding:
-    scheduler = (pod.get("spec") or {}).get("schedulerName") or "default-scheduler"
+    """The scheduler has written nothing: it waits for a volume, or none looks at the pod at all."""
+    waiting = _provisioning(case, pod)
+    if waiting is not None:
+        return waiting
+    scheduler = (pod.get("spec") or {}).get("schedulerName") or DEFAULT_SCHEDULER
+    if scheduler == DEFAULT_SCHEDULER and _places_others(case, pod):
+        return case.finding(
+            "KS134",
+            f"The scheduler has not decided about pod {snap.name_of(pod)} yet, and places other pods.",
+            [in_field(pod, "status.conditions[PodScheduled]", "absent")],
+        )
     origin, path = case.pod_origin("schedulerName")
     cause = (
         f"No scheduler has looked at pod {snap.name_of(pod)}: it names the scheduler {scheduler}, which does not run."
@@ -124,6 +178,100 @@ def _ignored(case: Case, pod: dict[str, Any]) -> Finding:
         object=origin,
         key=scheduler,
     )
+
+
+def _places_others(case: Case, pod: dict[str, Any]) -> bool:
+    """Whether the default scheduler has placed a pod since this one was created."""
+    created = snap.seconds((pod.get("metadata") or {}).get("creationTimestamp")) or 0.0
+    for other in case.view.all(snap.PODS):
+        if ((other.get("spec") or {}).get("schedulerName") or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER:
+            continue
+        placed = podstate.condition(other, "PodScheduled")
+        if placed.get("status") == "True" and (snap.seconds(placed.get("lastTransitionTime")) or 0.0) > created:
+            return True
+    return False
+
+
+def _claims(case: Case, pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pod's claims that were seen."""
+    names = [
+        (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        for volume in (pod.get("spec") or {}).get("volumes") or []
+    ]
+    return [claim for name in names if name and (claim := case.view.get(snap.PVCS, case.namespace, name)) is not None]
+
+
+def _provisioning(case: Case, pod: dict[str, Any]) -> Finding | None:
+    """The scheduler has chosen a node and waits until the claim's volume is made there (volumebinding, PreBind)."""
+    for claim in _claims(case, pod):
+        if (claim.get("status") or {}).get("phase") != "Pending":
+            continue
+        notes = snap.annotations_of(claim)
+        provisioner = next((notes[name] for name in _PROVISIONER if notes.get(name)), None)
+        age = case.view.age((pod.get("metadata") or {}).get("creationTimestamp")) or 0.0
+        name = snap.name_of(claim)
+        who = f"provisioner {provisioner}" if provisioner else "its volume"
+        evidence = [in_field(claim, "status.phase", "Pending")]
+        evidence += [in_event(event) for event in case.view.events_of(claim)[:2]]
+        said = next((message_of(event) for event in case.view.events_of(claim) if event.get("type") == "Warning"), "")
+        detail = f" ({condensed(said).rstrip('.')})" if said else ""
+        late = age > PROVISION_GRACE
+        return case.finding(
+            "KS041" if late else "KS134",
+            f"Pod {snap.name_of(pod)} waits since {age:.0f} s for PersistentVolumeClaim {name}, which waits for {who}"
+            f"{detail}.",
+            evidence,
+            f"See why {who} does not come: its pods and their logs." if late else None,
+            object=ref_of(claim) if late else None,
+            command=f"kubectl -n {case.namespace} describe pvc {name}",
+        )
+    return None
+
+
+def _preempted_before(case: Case, load: Workload, pod: dict[str, Any], finding: Finding) -> Finding | None:
+    """A pod of higher priority took the place of this one's predecessor: that is why there is no room.
+
+    The victim is deleted; what remains is its event, which names the winner by uid (preemption.go, prepareCandidate).
+    """
+    replicaset = snap.name_of(load.replicaset or {})
+    if finding.code not in _NO_ROOM or not replicaset:
+        return None
+    event = next((item for item in _preemptions(case) if _victim(item).startswith(f"{replicaset}-")), None)
+    if event is None:
+        return None
+    return case.finding(
+        "KS122",
+        f"Pod {_victim(event)} had to make room for {_winner(case, event)}, and its replacement finds none: "
+        f"{finding.cause}",
+        [in_event(event), *finding.evidence],
+        severity=finding.severity,
+        key=replicaset,
+    )
+
+
+def _preemptions(case: Case) -> list[dict[str, Any]]:
+    return [
+        event
+        for event in case.view.within(snap.EVENTS, case.namespace)
+        if event.get("reason") == "Preempted" and (case.view.age(snap.event_time(event)) or 0.0) < RECENT * 6
+    ]
+
+
+def _victim(event: dict[str, Any]) -> str:
+    return str((event.get("involvedObject") or event.get("regarding") or {}).get("name") or "")
+
+
+def _winner(case: Case, event: dict[str, Any]) -> str:
+    """The pod that the event names by its uid, where it was seen."""
+    message = message_of(event)
+    for key in (snap.OTHER_PODS, snap.PODS):
+        for other in case.view.all(key):
+            uid = (other.get("metadata") or {}).get("uid")
+            if uid and str(uid) in message:
+                priority = (other.get("spec") or {}).get("priorityClassName")
+                suffix = f" (priority class {priority})" if priority else ""
+                return f"pod {snap.namespace_of(other)}/{snap.name_of(other)}{suffix}"
+    return "a pod of higher priority"
 
 
 def _by_message(message: str, wanted: tuple[str, ...] | None = None) -> str | None:
@@ -142,8 +290,26 @@ def _from_message(
         cause += _volume_hint(case, pod)
     if code == "KS123":
         cause += f" The rule is {_spread_rule(pod)}."
+    if "ReadWriteOncePod" in message:
+        cause += _claim_holders(case, pod)
     origin, path = _target(case, code, pod)
     return case.finding(code, cause, evidence, object=origin, key=path)
+
+
+def _claim_holders(case: Case, pod: dict[str, Any]) -> str:
+    """Who has the claim that only one pod may use."""
+    alone = {snap.name_of(claim) for claim in _claims(case, pod) if _for_one_pod(claim)}
+    for other in case.view.within(snap.PODS, case.namespace):
+        if snap.name_of(other) == snap.name_of(pod) or not podstate.scheduled(other):
+            continue
+        held = sorted(alone & {snap.name_of(claim) for claim in _claims(case, other)})
+        if held:
+            return f" Claim {held[0]} is ReadWriteOncePod, and pod {snap.name_of(other)} has it."
+    return ""
+
+
+def _for_one_pod(claim: dict[str, Any]) -> bool:
+    return "ReadWriteOncePod" in ((claim.get("spec") or {}).get("accessModes") or [])
 
 
 def _volume_hint(case: Case, pod: dict[str, Any]) -> str:
@@ -184,9 +350,13 @@ def by_nodes(
 ) -> Finding:
     """The finding for a verdict of accelerator.fit: which node comes nearest, and what is in its way."""
     code = _CODES.get(str(verdict["reason"]), "KS125")
+    nearest = _nearest(case, verdict)
+    pressure = _under_pressure(pod, nearest) if code == "KS031" and nearest else ""
+    if pressure:
+        code = "KS147"
     wanted = ", ".join(f"{value} {name}" for name, value in (verdict.get("requests") or {}).items())
     summary = str(verdict["summary"]).rstrip(".")
-    cause = f"Pod {snap.name_of(pod)} has no node. {summary}."
+    cause = f"Pod {snap.name_of(pod)} has no node. {summary}.{pressure}"
     if wanted and code in ("KS030", "KS033"):
         cause += f" The pod asks for {wanted}."
     if code in ("KS030", "KS033"):
@@ -196,9 +366,34 @@ def by_nodes(
         if node is not None:
             details = "; ".join([item["detail"], *(also["detail"] for also in item.get("also") or [])])
             evidence.append(on_node(node, f"{item['node']} {details}"))
-    origin, path = _target(case, code, pod)
+    # A node's own state is one fault, however many services wait for it.
+    origin, path = (ref_of(nearest), "") if code in _OF_NODES and nearest else _target(case, code, pod)
     remedy, command = _advice(case, code, verdict, origin, path)
     return case.finding(code, cause, evidence, remedy, object=origin, command=command, key=path)
+
+
+_OF_NODES = ("KS110", "KS111", "KS147")
+
+
+def _nearest(case: Case, verdict: dict[str, Any]) -> dict[str, Any] | None:
+    """The node that comes closest to taking the pod; the first by name, so that services agree on it."""
+    names = sorted(verdict.get("nearest") or [])
+    return case.view.get(snap.NODES, None, names[0]) if names else None
+
+
+def _under_pressure(pod: dict[str, Any], node: dict[str, Any]) -> str:
+    """What Kubernetes tainted the node for: its trouble is to be ended, not tolerated."""
+    taints = placement.untolerated(pod, (node.get("spec") or {}).get("taints") or [])
+    known = [_PRESSURE[str(taint.get("key"))] for taint in taints if str(taint.get("key")) in _PRESSURE]
+    if not known or len(known) < len(taints):
+        return ""
+    said = [
+        condensed(str(condition.get("message") or ""))
+        for kind in known
+        if (condition := podstate.condition(node, kind)).get("status") == "True"
+    ]
+    detail = f": {'; '.join(text for text in said if text).rstrip('.')}" if any(said) else ""
+    return f" Kubernetes keeps new pods off node {snap.name_of(node)} because it reports {', '.join(known)}{detail}."
 
 
 def _near_first(verdict: dict[str, Any]) -> list[dict[str, Any]]:
@@ -220,6 +415,8 @@ def _deadlock(load: Workload, verdict: dict[str, Any]) -> str:
 
 
 def _target(case: Case, code: str, pod: dict[str, Any]) -> tuple[Ref, str]:
+    if code == "KS031":
+        return _tolerating(case, pod)
     name = _FIELDS.get(code)
     if name == "resources":
         return case.origin(name)
@@ -230,8 +427,26 @@ def _target(case: Case, code: str, pod: dict[str, Any]) -> tuple[Ref, str]:
     return case.ref, ""
 
 
+def _tolerating(case: Case, pod: dict[str, Any]) -> tuple[Ref, str]:
+    """Where a toleration belongs: to what sets some already, else to what sends the pod to such nodes.
+
+    The runtime's own resources, selector or tolerations make it one fault for all of its services.
+    """
+    for name in ("tolerations", "nodeSelector", "affinity"):
+        origin, path = case.pod_origin(name)
+        if case.predictor.get(name) or origin != case.ref:
+            return origin, path.replace(name, "tolerations")
+    origin, _path = case.origin("resources")
+    return origin, "spec.predictor.tolerations" if origin == case.ref else "spec.tolerations"
+
+
 def _advice(case: Case, code: str, verdict: dict[str, Any], origin: Ref, path: str) -> tuple[str | None, str | None]:
-    nearest = (verdict.get("nearest") or ["<node>"])[0]
+    nearest = min(verdict.get("nearest") or ["<node>"])
+    if code == "KS147":
+        return (
+            f"Free what node {nearest} is short of; the taint goes away by itself.",
+            f"kubectl describe node {nearest}",
+        )
     if code == "KS031":
         node = case.view.get(snap.NODES, None, nearest) or {}
         taints = [
@@ -258,8 +473,12 @@ def evicted(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
     reason = str(status.get("reason") or "")
     if podstate.phase(pod) != "Failed" or not reason:
         return None
-    again = sum(1 for other in load.pods if (other.get("status") or {}).get("reason") == reason)
-    if load.complete and again < 2:
+    alike = [other for other in load.pods if (other.get("status") or {}).get("reason") == reason]
+    if load.complete:
+        # What was replaced long ago is history; what happens again and again is not over.
+        alike = [other for other in alike if _ended(case, other) < RECENT]
+    again = len(alike)
+    if load.complete and (again < 2 or pod not in alike):
         return None
     message = condensed(str(status.get("message") or "")).rstrip(".")
     node = case.view.get(snap.NODES, None, podstate.node(pod)) if podstate.node(pod) else None
@@ -278,11 +497,25 @@ def evicted(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
     return case.finding("KS035" if gone else "KS125", cause, [in_field(pod, "status.message", message or reason)])
 
 
+def _ended(case: Case, pod: dict[str, Any]) -> float:
+    """For how many seconds a pod has been over."""
+    times = [
+        str(item.terminated["finishedAt"]) for item in podstate.containers(pod) if item.terminated.get("finishedAt")
+    ]
+    for kind in ("DisruptionTarget", "Ready"):
+        times.append(str(podstate.condition(pod, kind).get("lastTransitionTime") or ""))
+    times.append(str((pod.get("metadata") or {}).get("creationTimestamp") or ""))
+    known = [moment for text in times if (moment := snap.seconds(text)) is not None]
+    return case.view.now - max(known) if known else 0.0
+
+
 def node_lost(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
     """The node under a pod stopped answering: the pod's own state is stale."""
     node = case.view.get(snap.NODES, None, podstate.node(pod)) if podstate.node(pod) else None
-    if node is None or podstate.phase(pod) in ("Succeeded", "Failed"):
+    if podstate.phase(pod) in ("Succeeded", "Failed"):
         return None
+    if node is None:
+        return _no_such_node(case, pod)
     condition = podstate.condition(node, "Ready")
     if not condition or condition.get("status") == "True":
         return None
@@ -294,6 +527,29 @@ def node_lost(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None
         [on_node(node, f"Ready is {condition.get('status')}: {message}", "status.conditions[Ready]")],
         object=ref_of(node),
         command=f"kubectl describe node {snap.name_of(node)}",
+    )
+
+
+def _no_such_node(case: Case, pod: dict[str, Any]) -> Finding | None:
+    """The pod names a node that is not there: nothing runs it, and Kubernetes deletes it within a minute (PodGC)."""
+    name = podstate.node(pod)
+    if not name or not case.view.seen(snap.NODES) or not case.view.all(snap.NODES):
+        return None
+    named = case.predictor.get("nodeName") == name
+    age = case.view.age((pod.get("metadata") or {}).get("creationTimestamp")) or 0.0
+    if not named and age < JOIN_GRACE:
+        return None
+    known = ", ".join(sorted(snap.name_of(item) for item in case.view.all(snap.NODES))[:8])
+    why = f", which spec.predictor.nodeName of {case.ref} asks for" if named else ""
+    return case.finding(
+        "KS110",
+        f"Pod {snap.name_of(pod)} is assigned to node {name}{why}, and there is no such node. The cluster has {known}.",
+        [in_field(pod, "spec.nodeName", name)],
+        f"Remove spec.predictor.nodeName of {case.ref}, or name a node that exists."
+        if named
+        else f"Delete the pod, so that it is placed elsewhere, if node {name} does not come back.",
+        object=case.ref if named else Ref("v1", "Node", None, name),
+        title="The node of the pod does not exist",
     )
 
 

@@ -229,6 +229,8 @@ KEYS = {
     "OdhDashboardConfig": snapshot.DASHBOARDCONFIGS,
     "Route": snapshot.ROUTES,
     "MutatingWebhookConfiguration": snapshot.MUTATING_WEBHOOKS,
+    "ValidatingWebhookConfiguration": snapshot.VALIDATING_WEBHOOKS,
+    "Namespace": snapshot.NAMESPACES,
     "ConfigMap": snapshot.CONFIGMAPS,
     "ScaledObject": snapshot.SCALEDOBJECTS,
 }
