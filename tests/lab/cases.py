@@ -626,7 +626,7 @@ def _(ns: str, images: Images) -> list[Object]:
     return _run(ns, images, "run-port", SERVE + "serve(8085)", readinessProbe=m.http("/v2/health/ready"))
 
 
-@fault("run-tcp-port", "running", "KS058", ("8080", "8090"), "seconds", seconds=60)
+@fault("run-tcp-port", "running", "KS058", ("8080", "8090"), "seconds", seconds=135)
 def _(ns: str, images: Images) -> list[Object]:
     code = "from http.server import *; ThreadingHTTPServer(('', 8090), SimpleHTTPRequestHandler).serve_forever()"
     return _run(ns, images, "run-tcp-port", code)
@@ -888,6 +888,117 @@ def _(ns: str, images: Images) -> list[Object]:
     return _run(ns, images, "more-ephemeral", code, resources=limits)
 
 
+# -- what looks like another fault, or like none ------------------------------------------------------------------------
+
+
+@fault("img-always", "image", "KS026", ("imagePullPolicy Always",), "waiting:ImagePullBackOff,ErrImagePull", seconds=30)
+def _(ns: str, images: Images) -> list[Object]:
+    return _ml(ns, images, "img-always", imagePullPolicy="Always")
+
+
+@fault("img-agent", "image", "KS026", ("agent",), "waiting:ImagePullBackOff,ErrImagePull", seconds=30)
+def _(ns: str, images: Images) -> list[Object]:
+    logger = {"mode": "all", "url": "http://collector.lab.invalid/"}
+    return _run(ns, images, "img-agent", SERVE + "serve(8080)", predictor={"logger": logger})
+
+
+@fault("tri-explicit", "triton", "KS052", ("echo", "explicit"), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    return _tri(ns, images, "tri-explicit", "tri-good", "--model-control-mode=explicit")
+
+
+@fault("tri-mixed", "triton", "KS043", ("tri-mixed", "31999"), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    return _tri(ns, images, "tri-mixed", "tri-mixed", "--exit-on-error=false", "--strict-readiness=false")
+
+
+@fault("tri-grpcport", "running", "KS058", ("9000", "gRPC"), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    both = [
+        {"containerPort": 9000, "name": "grpc", "protocol": "TCP"},
+        {"containerPort": 8080, "name": "http", "protocol": "TCP"},
+    ]
+    return _tri(ns, images, "tri-grpcport", "tri-good", ports=both)
+
+
+@fault("mls-protocols", "mlserver", "KS052", ("mls-protocols",), "ready")
+def _(ns: str, images: Images) -> list[Object]:
+    nothing = {"MLSERVER_MODEL_IMPLEMENTATION": None, "MLSERVER_MODEL_NAME": None, "MLSERVER_MODEL_URI": None}
+    return _ml(ns, images, "mls-protocols", uri="ml-empty", env=nothing, protocols=["v1", "v2"])
+
+
+# One that answers /v2/health/live as told and everything else with 200; the log says what a test wants it to say.
+ANSWERS = """
+import http.server, sys, time, traceback
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/v2/health/live":
+            time.sleep({wait})
+        self.send_response({status} if self.path == "/v2/health/live" else 200)
+        self.send_header("Content-Length", "0"); self.end_headers()
+    def log_message(self, *args): pass
+server = http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Handler)
+{first}
+server.serve_forever()
+"""
+
+
+@fault("run-loadfails", "running", "KS101", ("LookupError", "unit_price", "livenessProbe"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    fails = "try:\n    raise LookupError('no column unit_price')\nexcept LookupError:\n    traceback.print_exc()"
+    code = ANSWERS.format(wait=0, status=503, first=fails)
+    probe = m.http("/v2/health/live", failureThreshold=2)
+    return _run(ns, images, "run-loadfails", code, livenessProbe=probe, readinessProbe=probe)
+
+
+@fault("run-slowlive", "running", "KS106", ("livenessProbe", "timeoutSeconds 1"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    code = ANSWERS.format(wait=4, status=200, first="")
+    probe = m.http("/v2/health/live", failureThreshold=2, initialDelaySeconds=10)
+    return _run(ns, images, "run-slowlive", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
+
+
+@fault("run-liveport", "running", "KS058", ("livenessProbe", "8099", "8080"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    code = ANSWERS.format(wait=0, status=200, first="")
+    probe = m.http("/v2/health/live", 8099, failureThreshold=2, initialDelaySeconds=10)
+    return _run(ns, images, "run-liveport", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
+
+
+@fault("run-slowstartup", "running", "KS107", ("startupProbe", "timeoutSeconds 1"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    says = "print('INFO: Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)')"
+    code = ANSWERS.format(wait=4, status=200, first=says)
+    return _run(ns, images, "run-slowstartup", code, startupProbe=m.http("/v2/health/live", failureThreshold=3))
+
+
+@fault("run-throttled", "running", "KS057", ("startupProbe", "CPU limit is 20m"), "restarts", seconds=60)
+def _(ns: str, images: Images) -> list[Object]:
+    code = SERVE + "sum(i * i for i in range(60_000_000)); serve(8080)"
+    probe = {**m.http("/v2/health/ready"), "failureThreshold": 4}
+    limits = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "20m", "memory": "256Mi"}}
+    return _run(ns, images, "run-throttled", code, startupProbe=probe, resources=limits)
+
+
+@fault("run-poststart", "running", "KS101", ("postStart", "warm-up"), "restarts", seconds=40)
+def _(ns: str, images: Images) -> list[Object]:
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "exec /opt/warm-up"]}}}
+    return _run(ns, images, "run-poststart", SERVE + "print('INFO serving'); serve(8080)", lifecycle=hook)
+
+
+@fault("run-tiny", "running", "KS056", ("2Mi", "memory limit"), "failed")
+def _(ns: str, images: Images) -> list[Object]:
+    tiny = {"requests": {"cpu": "20m", "memory": "2Mi"}, "limits": {"memory": "2Mi"}}
+    sidecar = m.program(images.mlserver, "import time; time.sleep(3600)", name="proxy", ports=None)
+    return _run(ns, images, "run-tiny", SERVE + "serve(8080)", resources=tiny, sidecars=[sidecar])
+
+
+@fault("run-tinypod", "running", "KS056", ("2Mi", "sandbox"), "event:FailedCreatePodSandBox")
+def _(ns: str, images: Images) -> list[Object]:
+    tiny = {"requests": {"cpu": "20m", "memory": "2Mi"}, "limits": {"memory": "2Mi"}}
+    return _run(ns, images, "run-tinypod", SERVE + "serve(8080)", resources=tiny)
+
+
 # -- healthy and suspicious -------------------------------------------------------------------------------------------
 
 
@@ -984,6 +1095,43 @@ def _(ns: str, images: Images) -> list[Object]:
 @healthy("ok-rolled", "ready", later=lambda ns, images: _run(ns, images, "ok-rolled", SERVE + "print(2)\nserve(8080)"))
 def _(ns: str, images: Images) -> list[Object]:
     return _run(ns, images, "ok-rolled", SERVE + "serve(8080)")
+
+
+@healthy("ok-metricsfirst", "seconds", seconds=70)
+def _(ns: str, images: Images) -> list[Object]:
+    """A server whose metrics answer while its model loads, within the time that its startup probe gives it."""
+    code = (
+        "import threading, time; from http.server import *; print('loading 40 GB')\n"
+        "metrics = ThreadingHTTPServer(('0.0.0.0', 8082), BaseHTTPRequestHandler)\n"
+        "threading.Thread(target=metrics.serve_forever).start(); time.sleep(1200)"
+    )
+    both = [
+        {"containerPort": 8080, "name": "serving", "protocol": "TCP"},
+        {"containerPort": 8082, "name": "second", "protocol": "TCP"},
+    ]
+    probe = {**m.http("/v2/health/ready"), "periodSeconds": 10, "failureThreshold": 60}
+    return _run(ns, images, "ok-metricsfirst", code, startupProbe=probe, ports=both)
+
+
+@healthy("ok-dependency", "ready", seconds=125)
+def _(ns: str, images: Images) -> list[Object]:
+    """Two restarts while something that it needs came up; it serves since."""
+    code = (
+        SERVE
+        + """
+open("/state/runs", "a").write("x")
+if os.path.getsize("/state/runs") < 3:
+    time.sleep(20)
+    raise ConnectionError("feature store is not up yet")
+serve(8080)
+"""
+    )
+    return _run(
+        ns, images, "ok-dependency", code,
+        volumes=[{"name": "state", "emptyDir": {}}],
+        volumeMounts=[{"name": "state", "mountPath": "/state"}],
+        securityContext={"runAsUser": 0},
+    )  # fmt: skip
 
 
 def names(wanted: list[str]) -> Iterator[Case]:

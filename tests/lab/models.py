@@ -39,6 +39,8 @@ def write(folder: Path) -> None:
     triton(folder, "tri-good/echo", ECHO)
     triton(folder, "tri-many/alpha", ECHO)
     triton(folder, "tri-many/beta", ECHO)
+    triton(folder, "tri-mixed/other", ECHO)
+    triton(folder, "tri-mixed/tri-mixed", ECHO + RAISES)
     triton(folder, "tri-syntax/echo", ECHO, config='name: "echo"\nbackend: "python"\nmax_batch_size: many\n')
     triton(folder, "tri-backend/echo", ECHO, backend="onnxruntime", file="model.onnx")
     triton(folder, "tri-misnamed/echo", ECHO, name="other")

@@ -10,10 +10,9 @@ metrics are asked of the pod. gRPC cannot pass the API server's proxy and is sai
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
@@ -30,8 +29,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.c
     Model,
     Workload,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, kinds, metrics
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import PROTOCOLS
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, metrics, protocol
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 WORKERS = 16
 TIMEOUT = 10.0
@@ -57,6 +56,7 @@ class Probe:
     method: str = "GET"
     limit: int = BODY
     target_port: int | None = None
+    model: str = ""
 
 
 def run(
@@ -119,29 +119,15 @@ def _plan(case: Case, data: dict[str, Any]) -> Iterator[Probe]:
         yield from _of_waiting(case, load)
 
 
-def protocol_of(case: Case) -> str:
-    """The protocol that the server speaks: the service's, its server type's, or the runtime's lowest.
-
-    Source: components/predictor.go (reconcileModel) and inference_service_defaults.go (SetRuntimeDefaults).
-    """
-    own = case.model_spec.get("protocolVersion")
-    if own:
-        return str(own)
-    runtime = case.runtime or {}
-    by_type = defaulting.PROTOCOL_BY_SERVER_TYPE.get(
-        (defaulting.server_type(runtime, case.model.version) if runtime else None) or ""
-    )
-    if by_type:
-        return by_type
-    known = [item for item in (runtime.get("spec") or {}).get("protocolVersions") or [] if item in PROTOCOLS]
-    return min(known, key=PROTOCOLS.index) if known else "v1"
-
-
 def _of_service(case: Case, load: Workload, data: dict[str, Any]) -> Iterator[Probe]:
     if not case.model_spec:
         return
-    protocol = protocol_of(case)
-    if protocol.startswith("grpc"):
+    try:
+        spoken = protocol.http_protocol(case.service, case.runtime, case.model.version)
+        model = protocol.model_name(case.service, case.runtime)
+    except SpecError:
+        return
+    if spoken is None:
         _unseen(
             data,
             f"gRPC endpoint of {case.namespace}/{case.name}",
@@ -151,25 +137,19 @@ def _of_service(case: Case, load: Workload, data: dict[str, Any]) -> Iterator[Pr
         return
     main = next(iter(load.serving_pods), None)
     item = podstate.container(main, kinds.CONTAINER) if main else None
-    target_port = (podstate.port_numbers(item) or [8080])[0] if item else None
-    for purpose, path in _paths(protocol, case.name):
-        yield Probe(
-            case.namespace,
-            case.name,
-            load.component,
-            purpose,
-            "services",
-            snap.name_of(load.deployment or {}),
-            80,
-            path,
-            target_port=target_port,
-        )
+    target_port = (podstate.port_numbers(item) or [ports.DEFAULT])[0] if item else None
+    first = Probe(case.namespace, case.name, load.component, protocol.MODEL, "services",
+                  snap.name_of(load.deployment or {}), protocol.SERVICE_PORT, "", target_port=target_port,
+                  model=model)  # fmt: skip
+    for purpose in (protocol.READY, protocol.MODEL) if spoken == "v2" else (protocol.MODEL,):
+        yield _request(first, spoken, purpose)
 
 
-def _paths(protocol: str, name: str) -> tuple[tuple[str, str], ...]:
-    if protocol == "v1":
-        return (("model", f"/v1/models/{name}"),)
-    return (("ready", "/v2/health/ready"), ("model", f"/v2/models/{name}/ready"))
+def _request(of: Probe, spoken: str, purpose: str) -> Probe:
+    """Another request to the same Service."""
+    asked = protocol.request(spoken, purpose, of.model)
+    limit = METRICS_BODY if purpose == protocol.INDEX else BODY
+    return replace(of, purpose=purpose, method=asked.method, path=asked.path, limit=limit)
 
 
 def _metrics(case: Case, load: Workload, pod: dict[str, Any]) -> Iterator[Probe]:
@@ -190,7 +170,7 @@ def _of_waiting(case: Case, load: Workload) -> Iterator[Probe]:
         item = podstate.container(pod, kinds.CONTAINER)
         if item is None or not item.running:
             continue
-        for port in ports.candidates(item)[:MAX_PORTS]:
+        for port in ports.candidates(pod, item)[:MAX_PORTS]:
             yield Probe(
                 case.namespace, case.name, load.component, "live", "pods", snap.name_of(pod), port, "/v2/health/live"
             )
@@ -225,54 +205,30 @@ def _ask(client: Client, probe: Probe) -> dict[str, Any]:
     except ClusterError as error:
         result["error"] = str(error)
         return result
-    text = answer.body.decode(errors="replace")
-    said = _api_server_says(answer.status, text)
+    said = protocol.proxy_verdict(answer.status, answer.body)
     if said is None:
-        result.update(status=answer.status, body=text)
+        result.update(status=answer.status, body=answer.body.decode(errors="replace"))
     else:
-        result.update(error=said, denied=answer.status == 403)
+        result.update(error=said.text, denied=said.outcome == "forbidden")
     return result
 
 
-def _api_server_says(status: int, text: str) -> str | None:
-    """The API server's own error, None where the answer is the server's behind it."""
-    if status < 400:
-        return None
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return (
-            text.strip()
-            if text.startswith(("error trying to reach service", "Error trying to reach service"))
-            else None
-        )
-    if isinstance(answer, dict) and answer.get("kind") == "Status" and answer.get("apiVersion") == "v1":
-        return str(answer.get("message") or answer.get("reason"))
-    return None
-
-
 def _ask_more(client: Client, planned: list[Probe], results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Where a server answers and does not know the model, ask which models it has."""
-    wanted = [
-        item for item in results if item["purpose"] == "model" and item["status"] is not None and item["status"] != 200
-    ]
-    more = []
-    for item in wanted:
-        v1 = str(item["path"]).startswith("/v1/")
-        more.append(
-            Probe(
-                item["namespace"],
-                item["service"],
-                item["component"],
-                "index",
-                "services",
-                item["target"],
-                item["port"],
-                "/v1/models" if v1 else "/v2/repository/index",
-                "GET" if v1 else "POST",
-                limit=METRICS_BODY,
-            )
-        )
+    """Where a server answers and does not know the model, ask which models it has.
+
+    A server that knows nothing under V1's path may speak V2 alone: a runtime that lists no protocol, or both, does not
+    tell. It is asked by V2 as well.
+    """
+    asked = {(item.namespace, item.service, item.path): item for item in planned if item.purpose == protocol.MODEL}
+    more: list[Probe] = []
+    for item in results:
+        probe = asked.get((item["namespace"], item["service"], item["path"]))
+        if probe is None or item["purpose"] != protocol.MODEL or item["status"] in (None, 200):
+            continue
+        v1 = probe.path == protocol.request("v1", protocol.MODEL, probe.model).path
+        further = (protocol.READY, protocol.MODEL, protocol.INDEX) if v1 else (protocol.INDEX,)
+        more += [_request(probe, "v1", protocol.INDEX)] if v1 else []
+        more += [_request(probe, "v2", purpose) for purpose in further]
     return [item.value for item in each(lambda probe: _ask(client, probe), more, WORKERS) if item.value is not None]
 
 
@@ -334,8 +290,8 @@ def _dry_run(
     wanted = {"apiVersion": resource.api_version, "kind": resource.kind, **body, "metadata": metadata}
     answer = client.raw("POST", resource.path(where), query={"dryRun": "All"}, body=wanted, timeout=TIMEOUT + 20,
                         headers={"Content-Type": "application/json"})  # fmt: skip
-    text = answer.body.decode(errors="replace")
-    said = _api_server_says(answer.status, text) if answer.status >= 400 else None
+    verdict = protocol.proxy_verdict(answer.status, answer.body)
+    said = verdict.text if verdict else None
     if answer.status == 403 and said and "cannot create" in said:
         _unseen(data, "admission webhooks", "forbidden",
                 f"Whether the webhooks answer was not tried: dry-run writes are not allowed ({said}).")  # fmt: skip

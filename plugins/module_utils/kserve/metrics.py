@@ -73,6 +73,16 @@ def parse(text: str | bytes) -> Metrics:
     return found
 
 
+def looks_like(text: str) -> bool:
+    """Whether the beginning of an answer is Prometheus text: its last line may be cut and does not count."""
+    lines = text.splitlines()
+    try:
+        parse("\n".join(lines[:-1]) if len(lines) > 1 else text)
+    except MetricsError:
+        return False
+    return True
+
+
 def _read_line(found: Metrics, number: int, line: str) -> None:
     if line.startswith("#"):
         comment = _COMMENT.fullmatch(line)

@@ -14,15 +14,18 @@ repository extension, TensorFlow Serving's REST API.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.defaulting import (
     PROTOCOL_BY_SERVER_TYPE,
     default_service,
     server_type,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import listing, mapping, name_of, text
 
 LIVE = "live"
@@ -68,7 +71,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """An entry of a V2 server's repository index; state is READY, UNAVAILABLE, LOADING, UNLOADING or empty."""
+    """An entry of a server's index; state is READY, UNAVAILABLE, LOADING, UNLOADING, NOTREADY or empty (not loaded)."""
 
     name: str
     version: str | None
@@ -80,11 +83,26 @@ class ServedModel:
         """Whether the server can infer with it."""
         return self.state.upper() == "READY"
 
+    @property
+    def idle(self) -> bool:
+        """Whether the server knows the model and has not loaded it, or not any longer.
+
+        Source: Triton's ModelRepositoryManager: no state before the first load, UNAVAILABLE "unloaded" after the last.
+        """
+        state = self.state.upper()
+        return state in ("", "UNLOADING") or (state == "UNAVAILABLE" and self.reason == "unloaded")
+
+    @property
+    def failed(self) -> bool:
+        """Whether the server tried to load it and could not."""
+        return self.state.upper() in ("UNAVAILABLE", "NOTREADY") and not self.idle
+
 
 # protocol -> purpose -> (method, path). V1 knows neither liveness nor readiness of a server: its root answers at all.
 _REQUESTS: dict[str, dict[str, tuple[str, str]]] = {
     "v1": {
         LIVE: ("GET", "/"),
+        INDEX: ("GET", "/v1/models"),
         MODEL: ("GET", "/v1/models/{model}"),
         INFER: ("POST", "/v1/models/{model}:predict"),
     },
@@ -104,7 +122,7 @@ def request(protocol: str, purpose: str, model: str | None = None, body: t.Any =
     :raises KeyError: where the protocol (v1, v2) has no such purpose.
     """
     method, path = _REQUESTS[protocol][purpose]
-    if purpose == INDEX and body is None:
+    if purpose == INDEX and method == "POST" and body is None:
         body = {}
     return Request(purpose, method, path.replace("{model}", quote(model or "", safe="")), body)
 
@@ -118,13 +136,22 @@ def health_requests(protocol: str, model: str | None) -> list[Request]:
     return [request(protocol, purpose, model) for purpose in purposes if purpose in _REQUESTS.get(protocol, {})]
 
 
-def http_protocol(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any] | None = None) -> str | None:
+# Servers that speak the Open Inference Protocol alone over HTTP, by what their image or command is called.
+_ONLY_V2 = re.compile(r"mlserver|tritonserver", re.IGNORECASE)
+
+
+def http_protocol(
+    service: t.Mapping[str, t.Any],
+    runtime: t.Mapping[str, t.Any] | None = None,
+    kserve_version: str = versions.DEFAULT,
+) -> str | None:
     """Return the HTTP protocol by which a service's server can be asked: v1, v2, or None (gRPC alone, or unknown).
 
     :param service: the InferenceService as written or as stored.
     :param runtime: its ServingRuntime or ClusterServingRuntime, where it is known.
+    :param kserve_version: what the cluster runs: it decides whether the runtime's server type counts.
     """
-    stored = default_service(service)
+    stored = default_service(service, kserve_version)
     predictor = mapping(mapping(stored, "spec"), "predictor", "spec")
     asked = text(mapping(predictor, "model", "spec.predictor"), "protocolVersion", "spec.predictor.model")
     if asked:
@@ -132,19 +159,29 @@ def http_protocol(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any]
     if runtime is None:
         return HTTP_PROTOCOLS[0] if predictor.get("model") else None
     spoken = [str(item) for item in listing(mapping(runtime, "spec"), "protocolVersions", "spec")]
-    by_type = PROTOCOL_BY_SERVER_TYPE.get(server_type(runtime) or "")
-    if by_type and (by_type in spoken or not spoken):
-        return by_type
+    by_server = PROTOCOL_BY_SERVER_TYPE.get(server_type(runtime, kserve_version) or "") or _by_image(runtime)
+    if by_server and (by_server in spoken or not spoken):
+        return by_server
     if not spoken:
         return HTTP_PROTOCOLS[0]
     return next((protocol for protocol in HTTP_PROTOCOLS if protocol in spoken), None)
 
 
+def _by_image(runtime: t.Mapping[str, t.Any]) -> str | None:
+    """A runtime may list protocols that its server does not speak: KServe compares them, and asks no server."""
+    for container in _containers(mapping(runtime, "spec")):
+        words = [container.get("image"), *(container.get("command") or []), *(container.get("args") or [])]
+        if container.get("name") == CONTAINER and any(_ONLY_V2.search(str(word)) for word in words if word):
+            return "v2"
+    return None
+
+
 def model_name(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any] | None = None) -> str:
     """Return the name under which the server is expected to know the service's model: the service's own name.
 
-    A server told otherwise in the service (--model_name=, --model-name, env MLSERVER_MODEL_NAME) is believed; one
-    whose repository decides (Triton, model-settings.json) is asked for its index instead.
+    A server told otherwise (--model_name=, --model-name, --load-model of Triton's explicit mode, env
+    MLSERVER_MODEL_NAME) is believed; one whose repository decides (Triton, model-settings.json) is asked for its index
+    instead.
     """
     predictor = mapping(mapping(service, "spec"), "predictor", "spec")
     for container in _containers(predictor) + _containers(mapping(runtime or {}, "spec")):
@@ -163,9 +200,9 @@ def _told_name(container: t.Mapping[str, t.Any]) -> str | None:
     args = [str(item) for item in container.get("args") or []]
     for index, arg in enumerate(args):
         flag, equals, value = arg.partition("=")
-        if flag in ("--model_name", "--model-name"):
-            following = args[index + 1 : index + 2]
-            return value if equals else "".join(following) or None
+        if flag in ("--model_name", "--model-name", "--load-model"):
+            told = value if equals else "".join(args[index + 1 : index + 2])
+            return told if told not in ("", "*") else None
     for entry in container.get("env") or []:
         if isinstance(entry, dict) and entry.get("name") == "MLSERVER_MODEL_NAME":
             return str(entry["value"]) if entry.get("value") else None
@@ -194,6 +231,10 @@ def judge(asked: Request, status: int, body: bytes | str) -> Verdict:
 def proxy_verdict(status: int, body: bytes | str) -> Verdict | None:
     """Return what the API server itself says instead of the server behind it; None where the server answered."""
     content = body.decode(errors="replace") if isinstance(body, bytes) else body
+    if status < 400:
+        return None
+    if content[:30].lower() == "error trying to reach service:":
+        return Verdict("unreachable", content.strip())
     answer = _json(content)
     if not (isinstance(answer, dict) and answer.get("kind") == "Status" and answer.get("apiVersion") == "v1"):
         return None
@@ -206,11 +247,15 @@ def proxy_verdict(status: int, body: bytes | str) -> Verdict | None:
 
 
 def served_models(body: bytes | str) -> list[ServedModel]:
-    """Read a V2 repository index (KServe's own server writes Ready and NotReady, Triton and MLServer READY …).
+    """Read a V2 repository index, or V1's list of models (names alone, which count as ready).
+
+    KServe's own server writes Ready and NotReady, Triton and MLServer READY …
 
     :raises ValueError: where the body is no index.
     """
     answer = _json(body.decode(errors="replace") if isinstance(body, bytes) else body)
+    if isinstance(answer, dict) and isinstance(answer.get("models"), list):
+        return [ServedModel(str(name), None, "READY", "") for name in answer["models"]]
     if not isinstance(answer, list) or not all(isinstance(item, dict) and item.get("name") for item in answer):
         raise ValueError("the answer is not a repository index (a list of models)")
     return [

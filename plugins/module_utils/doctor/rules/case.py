@@ -11,6 +11,7 @@ Names and labels: pkg/constants/constants.go, pkg/controller/v1beta1/inferencese
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -35,6 +36,10 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds i
     CONTAINER,
     STORAGE_INITIALIZER,
 )
+
+# The container that KServe adds for the logger and the batcher (pkg/constants/constants.go, AgentContainerName).
+AGENT = "agent"
+STORAGE_SECTION = "storageInitializer"
 
 STANDARD = "Standard"
 KNATIVE = "Knative"
@@ -297,15 +302,18 @@ class Case:
 
         The service's own value wins over the runtime's (MergeServingRuntimeAndInferenceServiceSpecs).
         """
-        if container == STORAGE_INITIALIZER:
-            namespace = self.view.snapshot.get("control_namespace") or "kserve"
-            return Ref("v1", "ConfigMap", namespace, "inferenceservice-config"), f"data.storageInitializer ({name})"
         for path, spec in self._own_containers(container):
             if spec.get(name):
                 return self.ref, f"{path}.{name}"
         index, found = self._runtime_container(container)
         if found is not None and self.runtime is not None:
             return ref_of(self.runtime), f"spec.containers[{index}].{name}"
+        section = _injected(container)
+        if section == STORAGE_SECTION and name == "image" and container != STORAGE_INITIALIZER:
+            return self.ref, "spec.predictor.model.storageUri"
+        if section:
+            namespace = self.view.snapshot.get("control_namespace") or "kserve"
+            return Ref("v1", "ConfigMap", namespace, "inferenceservice-config"), f"data.{section} ({name})"
         return self.ref, f"spec.predictor.{'model.' if self.model_spec else ''}{name}"
 
     def pod_origin(self, name: str) -> tuple[Ref, str]:
@@ -383,6 +391,18 @@ class Case:
                 detail = f" ({': '.join(words)})" if words else ""
                 found.append(Consequence(self.ref, f"{kind} is {condition.get('status')}{detail}"))
         return found
+
+
+def _injected(container: str) -> str:
+    """The section of inferenceservice-config that a container comes from which KServe's webhook adds; "" for others.
+
+    Source: pkg/webhook/admission/pod/agent_injector.go (InjectAgent), storage_initializer_injector.go, and
+    pkg/utils/storage.go (ModelcarNames): a modelcar's image is the model itself.
+    """
+    if container == AGENT:
+        return "agent"
+    modelcar = re.fullmatch(r"modelcar(-init)?(-\d+)?", container)
+    return STORAGE_SECTION if modelcar or container == STORAGE_INITIALIZER else ""
 
 
 def newest_replicaset(deployment: dict[str, Any], sets: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -108,6 +108,9 @@ def _not_pulled(case: Case, pod: dict[str, Any], item: podstate.Container) -> Fi
     cause = f"Image {image} of container {item.name} cannot be pulled from {registry(image)}: {meaning}."
     if text:
         cause += f" The node says: {_tail(text)}."
+    if item.spec.get("imagePullPolicy") == "Always":
+        advice = f"{advice.rstrip('.')}, or set imagePullPolicy to IfNotPresent where the nodes have the image."
+        cause += " With imagePullPolicy Always the node asks the registry even where it has the image."
     secrets = _missing_secrets(case, pod)
     if secrets:
         cause += f" Pull secret {', '.join(secrets)} does not exist in namespace {case.namespace}."

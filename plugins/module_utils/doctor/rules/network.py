@@ -7,12 +7,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_patterns, log_reading
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import INFO, Evidence, Finding, ref_of
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
+    INFO,
+    WARNING,
+    Evidence,
+    Finding,
+    ref_of,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import ports
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import STANDARD, Case, Workload
@@ -25,7 +34,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.running import by_pattern, server_kind
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.storage import log_evidence
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import metrics
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import metrics, protocol
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER
 
 # Endpoints, autoscalers and ingresses follow the pods within seconds; metrics need a minute or two.
@@ -41,54 +50,113 @@ def probes(case: Case, purpose: str, via: str | None = None) -> list[dict[str, A
     ]
 
 
+@dataclass(frozen=True)
+class _Talk:
+    """What the server said in one protocol: of the model, that it is up, and its index of models (None: not known)."""
+
+    model: dict[str, Any]
+    alive: dict[str, Any] | None
+    index: dict[str, Any] | None
+    served: list[protocol.ServedModel] | None
+
+    @property
+    def name(self) -> str:
+        """The model that was asked for."""
+        return _asked_for(self.model)
+
+    @property
+    def refuses_index(self) -> bool:
+        """Whether the server itself has no such endpoint, as against nobody having been allowed to ask."""
+        return self.index is not None and self.index.get("status") is not None
+
+
+_MODEL_PATH = re.compile(r"^/(?P<protocol>v\d)/models/(?P<name>[^/:]+)")
+
+
+def _asked_for(probe: dict[str, Any]) -> str:
+    matched = _MODEL_PATH.match(str(probe.get("path") or ""))
+    return unquote(matched["name"]) if matched else ""
+
+
+def _spoken(probe: dict[str, Any]) -> str:
+    return str(probe.get("path") or "").partition("/models")[0].split("/")[1]
+
+
+def _served(probe: dict[str, Any]) -> bool:
+    """Whether a server says that it has the model ready; KServe's and TensorFlow Serving's deny it with HTTP 200."""
+    asked = protocol.Request(protocol.MODEL, "GET", str(probe.get("path")))
+    status = probe.get("status")
+    return status is not None and protocol.judge(asked, int(status), str(probe.get("body") or "")).ok
+
+
 def not_served(case: Case, load: Workload, extra: tuple[log_patterns.Pattern, ...] = ()) -> Finding | None:
     """Rows 52, 58 and 62: the pods are ready, and the server itself says otherwise. Ready is not served."""
     if load.component != "predictor" or not load.ready_pods:
         return None
-    asked = probes(case, "model", "services")
-    if not asked or any(item.get("status") == 200 for item in asked):
+    asked = probes(case, protocol.MODEL, "services")
+    if not asked or any(_served(item) for item in asked):
         return None
     unreachable = next((item for item in asked if item.get("status") is None), None)
     if unreachable is not None:
         return _unreachable(case, load, unreachable)
-    model = asked[0]
-    alive = probes(case, "ready", "services") + probes(case, "live", "services")
-    answering = next((item for item in alive if item.get("status") == 200), None)
-    if answering is None and model.get("status") not in (400, 404, 503):
-        return None
-    index = next((item for item in probes(case, "index") if item.get("status") == 200), None)
-    names = _models(index)
-    if names is None:
-        if answering is None:
-            return None
-        return _said_in_log(case, load, model, extra) or _model_absent(case, load, model, answering)
-    failed = [item for item in names if item[1] not in ("READY", "")]
-    loaded = [item for item in names if item[1] in ("READY", "")]
-    if failed and not loaded:
-        return _model_failed(case, load, failed, model, index or model, extra)
-    if not names:
-        return _said_in_log(case, load, model, extra) or _empty_server(case, load, model, index or model)
-    return _other_name(case, load, [item[0] for item in loaded], failed, model, index or model)
+    talk = next((talk for item in reversed(asked) if (talk := _talk(case, item)) is not None), None)
+    return _not_served(case, load, talk, extra) if talk else None
 
 
-def _models(index: dict[str, Any] | None) -> list[tuple[str, str, str]] | None:
-    """(name, state, reason) of each model that the server lists; None where it was not asked or lists none."""
-    if index is None:
+def _talk(case: Case, model: dict[str, Any]) -> _Talk | None:
+    """None where the answer may be anybody's: of a server that does not speak the protocol at all."""
+    mine = f"/{_spoken(model)}/"
+    said = [item for item in case.view.probes_of(case.namespace, case.name) if item.get("via") == "services"]
+    said = [item for item in said if str(item.get("path")).startswith(mine)]
+    alive = next((item for item in said if item["purpose"] in ("ready", "live") and item.get("status") == 200), None)
+    index = next((item for item in said if item["purpose"] == protocol.INDEX), None)
+    served = _models(index)
+    talk = _Talk(model, alive, index, served)
+    knows = alive is not None or served is not None
+    return talk if knows or (mine == "/v1/" and _speaks_of_models(model)) else None
+
+
+def _speaks_of_models(model: dict[str, Any]) -> bool:
+    """Whether an answer to V1's path is a model server's: KServe's and TensorFlow Serving's name the error."""
+    try:
+        answer = json.loads(model.get("body") or "")
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and ("error" in answer or "model_version_status" in answer)
+
+
+def _models(index: dict[str, Any] | None) -> list[protocol.ServedModel] | None:
+    """The models that the server lists; None where it was not asked or lists none."""
+    if index is None or index.get("status") != 200:
         return None
     try:
-        answer = json.loads(index.get("body") or "")
+        return protocol.served_models(str(index.get("body") or ""))
     except ValueError:
         return None
-    if isinstance(answer, dict):
-        listed = answer.get("models")
-        return [(str(item), "READY", "") for item in listed] if isinstance(listed, list) else None
-    if not isinstance(answer, list):
-        return None
-    return [
-        (str(item.get("name")), str(item.get("state") or ""), str(item.get("reason") or ""))
-        for item in answer
-        if isinstance(item, dict)
-    ]
+
+
+def _not_served(case: Case, load: Workload, talk: _Talk, extra: tuple[log_patterns.Pattern, ...]) -> Finding | None:
+    if _loads_a_version(talk.model):
+        return _still_loads(case, load, talk)
+    if talk.served is None:
+        return _said_in_log(case, load, talk, extra) or _model_absent(case, load, talk)
+    own = [item for item in talk.served if item.name == talk.name]
+    ready = {item.name for item in talk.served if item.ready}
+    # One entry a version: those that an update has unloaded say nothing of the model.
+    failed = [item for item in talk.served if item.failed and item.name not in ready]
+    loading = [item for item in talk.served if item.state.upper() == "LOADING"]
+    failed.sort(key=lambda item: item.name != talk.name)
+    if failed:
+        return _model_failed(case, load, failed[0], talk, extra)
+    if any(item.name == talk.name or not own for item in loading):
+        return _still_loads(case, load, talk)
+    if talk.name in ready:
+        return _denied(case, load, talk)
+    if own or (talk.served and not ready):
+        return _not_loaded(case, load, talk)
+    if not ready:
+        return _said_in_log(case, load, talk, extra) or _empty_server(case, load, talk)
+    return _other_name(case, load, sorted(ready), talk)
 
 
 def _container(case: Case, load: Workload) -> podstate.Container | None:
@@ -100,9 +168,11 @@ def _server_name(case: Case, load: Workload) -> str:
     return {"triton": "Triton", "mlserver": "MLServer"}.get(server_kind(case, item) if item else "", "The server")
 
 
-def _said_in_log(
-    case: Case, load: Workload, model: dict[str, Any], extra: tuple[log_patterns.Pattern, ...]
-) -> Finding | None:
+def _heard(case: Case, talk: _Talk) -> list[Evidence]:
+    return [by_probe(case.ref, item) for item in (talk.model, talk.index or talk.alive) if item is not None]
+
+
+def _said_in_log(case: Case, load: Workload, talk: _Talk, extra: tuple[log_patterns.Pattern, ...]) -> Finding | None:
     """Why a server that is up has no model, where its log tells: settings that it could not read, for one."""
     item = _container(case, load)
     text, previous = log_evidence(case, load.ready_pods[0], item) if item else ("", False)
@@ -111,11 +181,11 @@ def _said_in_log(
     if item is None or known is None:
         return None
     finding = by_pattern(case, load.ready_pods[0], item, known, reading, previous)
-    finding.evidence.append(by_probe(case.ref, model))
+    finding.evidence.append(by_probe(case.ref, talk.model))
     return finding
 
 
-def _empty_server(case: Case, load: Workload, model: dict[str, Any], index: dict[str, Any]) -> Finding:
+def _empty_server(case: Case, load: Workload, talk: _Talk) -> Finding:
     server = _server_name(case, load)
     lacks = {
         "Triton": "there is no model directory",
@@ -124,39 +194,95 @@ def _empty_server(case: Case, load: Workload, model: dict[str, Any], index: dict
     where = f"the storage path {case.storage_uri}" if case.storage_uri else "its model directory"
     return case.finding(
         "KS052",
-        f"{server} is up and serves no model at all: asked for {case.name}, it answers {model.get('status')}, and its "
-        f"model repository is empty. Under {where} {lacks}.",
-        [by_probe(case.ref, model), by_probe(case.ref, index)],
+        f"{server} is up and serves no model at all: asked for {talk.name}, it answers {talk.model.get('status')}, and "
+        f"its model repository is empty. Under {where} {lacks}.",
+        _heard(case, talk),
         f"Check what lies under {case.storage_uri or 'the storage path'}; for MLServer add model-settings.json, or set "
         "MLSERVER_MODEL_IMPLEMENTATION and MLSERVER_MODEL_NAME.",
     )
 
 
-def _model_absent(case: Case, load: Workload, model: dict[str, Any], alive: dict[str, Any]) -> Finding | None:
-    if not case.model_spec:
-        return None
-    said = condensed(str(model.get("body") or ""))[:200]
+def _not_loaded(case: Case, load: Workload, talk: _Talk) -> Finding:
+    """Triton knows its repository and loads from it what it is told to, no more."""
+    names = list(dict.fromkeys(served.name for served in talk.served or []))
+    known = talk.name in names
+    why = ", for it is started with --model-control-mode=explicit" if _explicit(_container(case, load)) else ""
     return case.finding(
         "KS052",
-        f"{_server_name(case, load)} is up, but asked whether model {case.name} is ready it answers "
-        f"{model.get('status')} "
-        f"({said}): it serves no model of that name.",
-        [by_probe(case.ref, model), by_probe(case.ref, alive)],
-        "Name the model as the service, or see in the server's log which models it loaded.",
+        f"{_server_name(case, load)} is up and has loaded no model{' of that name' if known else ''}: asked for "
+        f"{talk.name}, it answers {talk.model.get('status')}; its repository holds {', '.join(names[:8])}, which it "
+        f"has not loaded{why}.",
+        _heard(case, talk),
+        f"Add --load-model={talk.name if known else names[0]} to its arguments, or leave --model-control-mode out so "
+        "that it loads all.",
+    )
+
+
+def _explicit(item: podstate.Container | None) -> bool:
+    words = [*(item.spec.get("command") or []), *(item.spec.get("args") or [])] if item else []
+    return re.search(r"--model-control-mode[= ]explicit", " ".join(str(word) for word in words)) is not None
+
+
+def _loads_a_version(model: dict[str, Any]) -> bool:
+    """Whether TensorFlow Serving is on its way to a version (its ModelVersionStatus.State)."""
+    return re.search(r'"state":\s*"(?:START|LOADING)"', str(model.get("body") or "")) is not None
+
+
+def _still_loads(case: Case, load: Workload, talk: _Talk) -> Finding:
+    return case.finding(
+        "KS134",
+        f"{_server_name(case, load)} is up and still loads: asked for model {talk.name}, it answers "
+        f"{talk.model.get('status')}, and says that it is loading.",
+        _heard(case, talk),
+        title="The model is still loading",
+    )
+
+
+def _denied(case: Case, load: Workload, talk: _Talk) -> Finding:
+    """The server lists the model and says of itself that it is not ready: a moment after the start that may pass."""
+    since = case.view.age(podstate.condition(load.ready_pods[0], "Ready").get("lastTransitionTime"))
+    young = since is not None and since < SETTLED
+    return case.finding(
+        "KS134" if young else "KS138",
+        f"{_server_name(case, load)} lists model {talk.name}, but asked whether it is ready it answers "
+        f"{talk.model.get('status')}: {condensed(str(talk.model.get('body') or ''))[:200] or 'nothing more'}.",
+        _heard(case, talk),
+    )
+
+
+def _model_absent(case: Case, load: Workload, talk: _Talk) -> Finding:
+    said = condensed(str(talk.model.get("body") or ""))[:200]
+    answers = (
+        f"{_server_name(case, load)} is up, but asked whether model {talk.name} is ready it answers "
+        f"{talk.model.get('status')} ({said})"
+    )
+    if _spoken(talk.model) == "v1" or talk.refuses_index:
+        return case.finding(
+            "KS052",
+            f"{answers}: it serves no model of that name.",
+            _heard(case, talk),
+            "Name the model as the service, or see in the server's log which models it loaded.",
+        )
+    return case.finding(
+        "KS052",
+        f"{answers}. Whether it serves one of another name is not known: its repository index could not be asked.",
+        _heard(case, talk),
+        "Allow to create services/proxy, so that the index can be asked, or see in the server's log which models it "
+        "loaded.",
+        severity=WARNING,
+        title="The server does not know the model by the service's name",
     )
 
 
 def _model_failed(
     case: Case,
     load: Workload,
-    failed: list[tuple[str, str, str]],
-    model: dict[str, Any],
-    index: dict[str, Any],
+    failed: protocol.ServedModel,
+    talk: _Talk,
     extra: tuple[log_patterns.Pattern, ...],
 ) -> Finding:
-    name, state, reason = failed[0]
-    reading = log_reading.Reading(rows=[(name, "", reason)] if reason else [])
-    if not reason:
+    reading = log_reading.Reading(rows=[(failed.name, "", failed.reason)] if failed.reason else [])
+    if not failed.reason:
         item = _container(case, load)
         text = log_evidence(case, load.ready_pods[0], item)[0] if item else ""
         reading = log_reading.read(text)
@@ -167,32 +293,28 @@ def _model_failed(
     says = f" because {known.says}" if known else ""
     return case.finding(
         known.pattern.code if known else generic,
-        f"{server} is up, but model {name} is {state}{says}{f' ({quote})' if quote else ''}.",
-        [by_probe(case.ref, model), by_probe(case.ref, index)],
+        f"{server} is up, but model {failed.name} is {failed.state}{says}{f' ({quote})' if quote else ''}.",
+        _heard(case, talk),
         known.remedy if known else None,
-        key=name,
+        key=failed.name,
     )
 
 
-def _other_name(
-    case: Case,
-    load: Workload,
-    loaded: list[str],
-    failed: list[tuple[str, str, str]],
-    model: dict[str, Any],
-    index: dict[str, Any],
-) -> Finding:
+def _other_name(case: Case, load: Workload, loaded: list[str], talk: _Talk) -> Finding:
+    """Row 62. Triton's repository names its models, and a client of Triton asks for them by these names."""
     listed = ", ".join(loaded[:8])
     several = len(loaded) > 1
+    server = _server_name(case, load)
     what = f"models {listed}" if several else f"one model, named {listed}"
+    path = f"/{_spoken(talk.model)}/models/{talk.name}"
     return case.finding(
         "KS062",
-        f"{_server_name(case, load)} holds {what}, and no model named {case.name}: requests for "
-        f"/v2/models/{case.name} are answered with {model.get('status')} (unknown model).",
-        [by_probe(case.ref, model), by_probe(case.ref, index)],
-        f"Ask for {loaded[0]}, or name the model {case.name} (model-settings.json, config.pbtxt and its folder, or "
+        f"{server} holds {what}, and no model named {talk.name}: requests for {path} are answered with "
+        f"{talk.model.get('status')} (unknown model).",
+        _heard(case, talk),
+        f"Ask for {loaded[0]}, or name the model {talk.name} (model-settings.json, config.pbtxt and its folder, or "
         "--model_name).",
-        severity=INFO if several else "warning",
+        severity=INFO if several or server == "Triton" else WARNING,
     )
 
 
@@ -201,8 +323,11 @@ def _unreachable(case: Case, load: Workload, probe: dict[str, Any]) -> Finding |
     item = _container(case, load)
     if "no endpoints available" in said:
         return None
+    if item is not None:
+        asked = int(probe.get("target_port") or (podstate.port_numbers(item) or [ports.DEFAULT])[0])
+        if _HTTP2.search(said) or (_NO_HTTP.search(said) and asked == ports.grpc_configured(item.spec)):
+            return _speaks_grpc(case, item, asked, probe)
     if "connection refused" in said and item is not None:
-        asked = int(probe.get("target_port") or (podstate.port_numbers(item) or [8080])[0])
         text, _previous = log_evidence(case, load.ready_pods[0], item)
         found = ports.listening(text) - {asked}
         where = f"; the server listens on port {', '.join(str(port) for port in sorted(found))}" if found else ""
@@ -218,6 +343,32 @@ def _unreachable(case: Case, load: Workload, probe: dict[str, Any]) -> Finding |
         "KS142",
         f"The predictor cannot be reached through the API server although its pods are ready: {condensed(said)[:300]}.",
         [by_probe(case.ref, probe)],
+    )
+
+
+# What Go's HTTP client makes of a server's first HTTP/2 frame (SETTINGS: type 4 after the length's three bytes).
+_HTTP2 = re.compile(r'malformed HTTP response "\\x00\\x00(?:\\x[0-9a-f]{2}|\\?.)\\x04')
+_NO_HTTP = re.compile(r"malformed HTTP response|EOF|connection reset by peer")
+
+
+def _speaks_grpc(case: Case, item: podstate.Container, asked: int, probe: dict[str, Any]) -> Finding:
+    """The first containerPort is gRPC's: perhaps it is meant so (h2c, or no other port); HTTP clients fail at it."""
+    origin, path = case.origin("ports")
+    entry: dict[str, Any] = next(
+        (port for port in item.spec.get("ports") or [] if port.get("containerPort") == asked), {}
+    )
+    http = [port for port in podstate.port_numbers(item) if port != asked]
+    meant = str(entry.get("name") or "").lower().startswith("h2c" if http else ("h2c", "grpc"))
+    better = ports.configured(item.spec) or (http[0] if len(http) == 1 else None)
+    return case.finding(
+        "KS058",
+        f"The Service's port {protocol.SERVICE_PORT} goes to the first containerPort, {asked}, which speaks gRPC: HTTP "
+        "requests fail.",
+        [by_probe(case.ref, probe)],
+        f"Put the server's HTTP port{f', {better},' if better else ''} first in {path} of {origin}, or ask the service "
+        "by gRPC.",
+        object=origin,
+        severity=WARNING if meant else None,
     )
 
 
@@ -262,7 +413,8 @@ def no_endpoints(case: Case, load: Workload) -> Finding | None:
 def metrics_elsewhere(case: Case, load: Workload) -> Finding | None:
     """Row 61: the annotated metrics endpoint is closed or is no Prometheus text."""
     for probe in probes(case, "metrics", "pods"):
-        if probe.get("status") == 200 and _is_metrics(str(probe.get("body") or "")):
+        body = str(probe.get("body") or "")
+        if probe.get("status") == 200 and (not body.strip() or metrics.looks_like(body)):
             continue
         pod = next((item for item in load.ready_pods if snap.name_of(item) == probe.get("target")), None)
         item = podstate.container(pod, CONTAINER) if pod else None
@@ -270,19 +422,6 @@ def metrics_elsewhere(case: Case, load: Workload) -> Finding | None:
             continue
         return _metrics(case, pod, item, probe)
     return None
-
-
-def _is_metrics(body: str) -> bool:
-    if not body.strip():
-        return True
-    # A body may be cut at the limit: its last line is left out.
-    lines = body.splitlines()
-    text = "\n".join(lines[:-1]) if len(lines) > 1 else body
-    try:
-        metrics.parse(text)
-    except metrics.MetricsError:
-        return False
-    return True
 
 
 def _metrics(case: Case, pod: dict[str, Any], item: podstate.Container, probe: dict[str, Any]) -> Finding:
@@ -296,7 +435,7 @@ def _metrics(case: Case, pod: dict[str, Any], item: podstate.Container, probe: d
         f"HTTP {probe['status']}" if probe.get("status") is not None else condensed(str(probe.get("error") or "closed"))
     )
     kind = server_kind(case, item)
-    known = ports.metrics_configured(item.spec) or {"triton": 8002, "mlserver": 8082}.get(kind)
+    known = ports.metrics_configured(item.spec) or ports.METRICS_DEFAULTS.get(kind)
     hint = f"; the server's metrics are on port {known}" if known and known != port else ""
     if annotations.get("prometheus.io/port") == "9091" and port == 9091:
         hint += " (9091 is what KServe's enable-prometheus-scraping writes in Standard mode)"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_patterns, log_reading
@@ -32,6 +33,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.e
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.image import pulling
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.storage import log_evidence
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import metrics, quantities
 
 # A container that has been up this long and shows an error in its log is not just slow.
 ERROR_GRACE = 45.0
@@ -45,6 +47,17 @@ RECENT = 600.0
 REFUSED_GRACE = 120.0
 # How long a silent container without startup probe may load before its deadline decides (Deployment's default).
 DEFAULT_DEADLINE = 600.0
+# A kubelet that has just got a pod may not have its ConfigMaps and Secrets yet.
+CACHE_GRACE = 60.0
+_CACHE_NOT_SYNCED = re.compile(r"failed to sync (?:secret|configmap) cache")
+# runc's words for a memory limit that its own first process does not fit into.
+_NO_ROOM_TO_START = re.compile(
+    r"OOM-killed|unable to set memory limit to|memory limit too low|cannot start a stopped process", re.IGNORECASE
+)
+# The container runtime needs a few MiB of a pod's memory for itself while it starts it.
+ROOM_OF_SANDBOX = 16 * 1024 * 1024
+# What may lie between a node's event and the times that it writes into the status.
+CLOCK_SLACK = 15.0
 # Terminations that say nothing about the program: the node restarted, or the runtime lost the container.
 _UNKNOWN_ENDS = ("Unknown", "ContainerStatusUnknown")
 
@@ -72,7 +85,9 @@ def cannot_start(case: Case, load: Workload, pod: dict[str, Any], extra: Extra =
             return _refused_config(case, pod, item, message)
         if ended.get("reason") in ("StartError", "ContainerCannotRun") and item.failed:
             return _start_error(case, pod, item, condensed(str(ended.get("message") or message)))
-        if reason in ("RunContainerError", "CreateContainerError", "PostStartHookError", "PreCreateHookError"):
+        if reason == "PostStartHookError":
+            return _hook_fails(case, pod, item, _hook_event(case, pod, item), message)
+        if reason in ("RunContainerError", "CreateContainerError", "PreCreateHookError"):
             return _start_error(case, pod, item, message)
     return _sandbox(case, pod)
 
@@ -91,13 +106,40 @@ def _refused_config(case: Case, pod: dict[str, Any], item: podstate.Container, m
         return case.finding(
             "KS103", cause, evidence, f"Set runAsUser in {path} of {origin}, or use another image.", object=origin
         )
+    since = _since_first(case, pod, item, message)
+    if _CACHE_NOT_SYNCED.search(message) and since < CACHE_GRACE:
+        return _too_early(
+            case,
+            f"Container {item.name} of pod {snap.name_of(pod)} waits for {since:.0f} s already: {message}",
+            evidence,
+        )
     return case.finding(
         "KS109", f"Container {item.name} of pod {snap.name_of(pod)} cannot be created: {message.rstrip('.')}.", evidence
     )
 
 
+def _since_first(case: Case, pod: dict[str, Any], item: podstate.Container, message: str) -> float:
+    """Seconds since the kubelet first said this of the container, else since the pod has been on its node."""
+    for event in case.view.events_of(pod):
+        if _of_container(event, item) and message and message in condensed(message_of(event)):
+            return case.view.age(event.get("firstTimestamp") or snap.event_time(event)) or 0.0
+    return case.view.age(podstate.condition(pod, "PodScheduled").get("lastTransitionTime")) or 0.0
+
+
+def _of_container(event: dict[str, Any], item: podstate.Container) -> bool:
+    """Whether the kubelet's event is about this container (spec.containers{name})."""
+    involved = event.get("involvedObject") or event.get("regarding") or {}
+    return str(involved.get("fieldPath") or "").endswith(f"{{{item.name}}}")
+
+
+def _too_early(case: Case, cause: str, evidence: list[Evidence]) -> Finding:
+    return case.finding("KS134", f"{cause.rstrip('.')}.", evidence, "Look again in a minute.", severity=INFO)
+
+
 def _start_error(case: Case, pod: dict[str, Any], item: podstate.Container, message: str) -> Finding:
     evidence = [in_field(pod, f"status.containerStatuses[{item.name}]", message)]
+    if _NO_ROOM_TO_START.search(message) and _limit_of(item):
+        return _too_small(case, item, message, evidence)
     if "exec format error" in message:
         origin, path = case.origin("image", item.name)
         return case.finding(
@@ -117,6 +159,64 @@ def _start_error(case: Case, pod: dict[str, Any], item: podstate.Container, mess
         object=origin,
         key=item.name,
     )
+
+
+def _limit_of(item: podstate.Container, resource: str = "memory") -> Any:
+    return ((item.spec.get("resources") or {}).get("limits") or {}).get(resource)
+
+
+def _too_small(case: Case, item: podstate.Container, message: str, evidence: list[Evidence]) -> Finding:
+    origin, path = case.origin("resources", item.name)
+    return case.finding(
+        "KS056",
+        f"Container {item.name} cannot even be started within its memory limit of {_limit_of(item)}: "
+        f"{_runtime_says(message).rstrip('.')}.",
+        evidence,
+        f"Raise limits.memory in {path} of {origin}.",
+        object=origin,
+        key=item.name,
+    )
+
+
+def _hook_event(case: Case, pod: dict[str, Any], item: podstate.Container) -> dict[str, Any] | None:
+    """The kubelet's event that the postStart hook failed in the container's last run."""
+    for event in case.view.events_of(pod):
+        if (
+            event.get("reason") == "FailedPostStartHook"
+            and _of_container(event, item)
+            and _of_last_run(event, pod, item)
+        ):
+            return event
+    return None
+
+
+def _hook_fails(
+    case: Case, pod: dict[str, Any], item: podstate.Container, event: dict[str, Any] | None, message: str
+) -> Finding:
+    """The kubelet ends a container whose postStart hook fails; its own log says nothing of it."""
+    hook = (item.spec.get("lifecycle") or {}).get("postStart") or {}
+    how, port, path = podstate.probe_target(item, hook)
+    what = f"{how} {path} on port {port}" if port else f"{how} {path}"
+    origin, field = case.origin("lifecycle", item.name)
+    said = message or (condensed(message_of(event)) if event else "")
+    evidence = [in_event(event)] if event else []
+    return case.finding(
+        "KS101",
+        f"The postStart hook ({what.strip()}) of container {item.name} fails, so the node ends the container"
+        f"{f': {said}' if said else ''}.",
+        [
+            *evidence,
+            _ended(pod, item) if item.terminated else in_field(pod, _state(item), said or "PostStartHookError"),
+        ],
+        f"Correct {field}.postStart of {origin}; a hook runs beside the server, which may not be up by then.",
+        object=origin,
+        title="The postStart hook fails",
+        key=item.name,
+    )
+
+
+def _state(item: podstate.Container) -> str:
+    return f"status.containerStatuses[{item.name}].state"
 
 
 _OWN_COMMAND = re.compile(
@@ -144,6 +244,9 @@ def _sandbox(case: Case, pod: dict[str, Any]) -> Finding | None:
         if event.get("reason") != "FailedCreatePodSandBox" or (case.view.age(snap.event_time(event)) or 0.0) > 300:
             continue
         message = condensed(message_of(event))
+        room = _memory_of_pod(pod)
+        if room is not None and room < ROOM_OF_SANDBOX and _NO_ROOM_TO_START.search(message):
+            return _sandbox_too_small(case, pod, room, event)
         runtime_class = (pod.get("spec") or {}).get("runtimeClassName")
         hint = f" The pod names RuntimeClass {runtime_class}." if runtime_class else ""
         return case.finding(
@@ -153,6 +256,28 @@ def _sandbox(case: Case, pod: dict[str, Any]) -> Finding | None:
             [in_event(event)],
         )
     return None
+
+
+def _memory_of_pod(pod: dict[str, Any]) -> int | None:
+    """Bytes that the node grants to the whole pod: the sum of its containers' limits, None where one has no limit."""
+    limits = [_limit_of(item) for item in podstate.containers(pod) if not item.init]
+    try:
+        return sum(quantities.units(limit) for limit in limits) if all(limits) else None
+    except ValueError:
+        return None
+
+
+def _sandbox_too_small(case: Case, pod: dict[str, Any], room: int, event: dict[str, Any]) -> Finding:
+    origin, path = case.origin("resources")
+    return case.finding(
+        "KS056",
+        f"Pod {snap.name_of(pod)} may use {quantities.for_humans('memory', room)} of memory in all, in which not even "
+        f"its sandbox can be started: {condensed(message_of(event)).rstrip('.')}.",
+        [in_event(event)],
+        f"Raise limits.memory in {path} of {origin}.",
+        object=origin,
+        key="sandbox",
+    )
 
 
 # -- containers that end ----------------------------------------------------------------------------------------------
@@ -171,24 +296,34 @@ def _crash(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Conta
     ended = item.terminated
     if ended.get("reason") == "OOMKilled":
         return out_of_memory(case, pod, item)
+    hook = _hook_event(case, pod, item)
+    if hook is not None:
+        return _hook_fails(case, pod, item, hook, "")
     text, previous = log_evidence(case, pod, item)
     reading = log_reading.read(text)
     killed = _killed_by_probe(case, pod, item)
     known = log_patterns.match(reading, log_patterns.SERVER, extra)
-    if killed is not None and (known is None or not _own_end(reading)):
-        return _killed(case, pod, item, killed, text)
-    if known is not None:
-        return by_pattern(case, pod, item, known, reading, previous)
-    return _unknown_crash(case, pod, item, reading, text, previous)
+    if killed is None:
+        if known is not None:
+            return by_pattern(case, pod, item, known, reading, previous)
+        return _unknown_crash(case, pod, item, reading, text, previous)
+    run = _probed_run(case, pod, item, killed, text)
+    if not _own_fault(reading) or run.elsewhere.ports or (known is None and not run.loading):
+        return _killed(case, pod, item, run, text)
+    if known is None:
+        return _never_up(case, pod, item, reading, run, previous)
+    finding = by_pattern(case, pod, item, known, reading, previous)
+    finding.evidence.extend(run.evidence[:1])
+    return finding
 
 
-def _own_end(reading: log_reading.Reading) -> bool:
-    """Whether the log shows that the program ended by itself."""
-    return bool(reading.raised or reading.rows or reading.usage)
+def _own_fault(reading: log_reading.Reading) -> bool:
+    """Whether the log shows a fault of the program's own; what it raises when it is ended is none."""
+    return bool(any(not item.following for item in reading.raised) or reading.rows or reading.usage)
 
 
 def out_of_memory(case: Case, pod: dict[str, Any], item: podstate.Container, severity: str | None = None) -> Finding:
-    limit = ((item.spec.get("resources") or {}).get("limits") or {}).get("memory")
+    limit = _limit_of(item)
     origin, path = case.origin("resources", item.name)
     ended = item.terminated
     bound = f"its memory limit is {limit}" if limit else "it has no memory limit, so the node ran out of memory"
@@ -360,55 +495,160 @@ def _killed_by_probe(case: Case, pod: dict[str, Any], item: podstate.Container) 
     """The Killing event of a failed liveness or startup probe that ended the container's last run."""
     for event in case.view.events_of(pod):
         message = message_of(event)
-        named = f"Container {item.name} failed" in message
-        if event.get("reason") == "Killing" and named and ("liveness" in message or "startup" in message):
+        named = f"Container {item.name} failed" in message and ("liveness" in message or "startup" in message)
+        if event.get("reason") == "Killing" and named and _of_last_run(event, pod, item):
             return event
     return None
 
 
-def _killed(case: Case, pod: dict[str, Any], item: podstate.Container, event: dict[str, Any], text: str) -> Finding:
+def _of_last_run(event: dict[str, Any], pod: dict[str, Any], item: podstate.Container) -> bool:
+    """Whether the event can belong to the end of the container's last run: not to one long before it.
+
+    From the event to the end pass up to the seconds that the pod grants for a graceful end.
+    """
+    then, end = snap.seconds(snap.event_time(event)), snap.seconds(item.terminated.get("finishedAt"))
+    if then is None or end is None:
+        return True
+    granted = (pod.get("spec") or {}).get("terminationGracePeriodSeconds")
+    return then >= end - float(30 if granted is None else granted) - CLOCK_SLACK
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run that a probe ended: ``up`` tells why the server is known to have been up, "" where it is not."""
+
+    kind: str
+    how: str
+    port: int | None
+    path: str
+    said: str
+    up: str
+    elsewhere: _Elsewhere
+    evidence: list[Evidence]
+
+    @property
+    def where(self) -> str:
+        return " ".join(part for part in (self.how, self.path, f"on port {self.port}" if self.port else "") if part)
+
+    @property
+    def loading(self) -> bool:
+        """Whether the probe was told nothing but what a server shows that has not come up."""
+        return _loading_only(self.said) and not self.up and not self.elsewhere.ports
+
+
+def _probed_run(case: Case, pod: dict[str, Any], item: podstate.Container, event: dict[str, Any], text: str) -> _Run:
     kind = "startupProbe" if "startup" in message_of(event) else "livenessProbe"
-    word = "startup" if kind == "startupProbe" else "liveness"
     how, port, path = podstate.probe_target(item, item.probe(kind))
-    unhealthy = _telling_failure(case, pod, word.capitalize())
+    unhealthy = _telling_failure(case, pod, "Startup" if kind == "startupProbe" else "Liveness")
     said = _probe_says(unhealthy)
     evidence = [in_event(event), *([in_event(unhealthy)] if unhealthy else []), _ended(pod, item)]
-    elsewhere = _listens_elsewhere(case, pod, item, port, text)
-    if elsewhere and how in ("http", "https", "tcp"):
-        return _wrong_port(case, pod, item, kind, port, elsewhere, evidence, text)
-    lasts = _seconds_allowed(item, kind)
-    origin, field = case.origin(kind, item.name)
-    where = f"{how} {path} on port {port}".replace("tcp  on", "tcp on") if port else f"{how} {path}"
-    loading = _loading_only(said)
-    if loading and kind == "livenessProbe" and not item.probe("startupProbe"):
+    passed = _passed(case, pod, item) if kind == "livenessProbe" else None
+    elsewhere = _Elsewhere()
+    if how in ("http", "https", "tcp") and not _ANSWERED.search(said):
+        elsewhere = _listens_elsewhere(case, pod, item, port, text, passed)
+    if elsewhere.words == _ANSWERS:
+        elsewhere = _Elsewhere()
+    up = ""
+    if passed is not None:
+        up = "had turned ready"
+    elif port is not None and port in ports.listening(text):
+        up = f"listened on port {port}"
+    return _Run(kind, how, port, path, said, up, elsewhere, evidence)
+
+
+def _passed(case: Case, pod: dict[str, Any], item: podstate.Container) -> int | None:
+    """The port on which the readiness probe has passed in the run that ended; 0 where it asks none; None for no.
+
+    Ready turned False when that run ended, not before it began: so it had been True.
+    """
+    condition = podstate.condition(pod, "Ready")
+    changed = snap.seconds(condition.get("lastTransitionTime"))
+    began = snap.seconds(item.terminated.get("startedAt"))
+    was = changed is not None and began is not None and changed > began
+    if not item.ready and not was:
+        return None
+    return podstate.probe_target(item, item.probe("readinessProbe"))[1] or 0
+
+
+# The server took the connection, and spoke or kept silent.
+_ANSWERED = re.compile(r"statuscode: \d|awaiting headers|reading body|malformed HTTP|server gave HTTP response")
+_SILENT = re.compile(r"awaiting headers|reading body")
+
+
+def _killed(case: Case, pod: dict[str, Any], item: podstate.Container, run: _Run, text: str) -> Finding:
+    if run.elsewhere.ports:
+        return _wrong_port(case, pod, item, run.kind, run.port, run.elsewhere, run.evidence, text)
+    if run.loading and (run.kind == "startupProbe" or not item.probe("startupProbe")):
+        return _killed_while_loading(case, item, run)
+    origin, field = case.origin(run.kind, item.name)
+    said = run.said or "it fails"
+    timeout = {**podstate.PROBE_DEFAULTS, **item.probe(run.kind)}["timeoutSeconds"]
+    if _SILENT.search(said):
+        said = f"the server takes the connection and does not answer within timeoutSeconds {timeout} ({said})"
+    elif _TIMED_OUT.search(said):
+        said = f"there is no answer within timeoutSeconds {timeout} ({said})"
+    up = f", which {run.up}," if run.up else ""
+    return case.finding(
+        "KS107" if run.kind == "startupProbe" else "KS106",
+        f"The {run.kind} ({run.where}) of container {item.name} kills the server{up} again and again: {said}.",
+        run.evidence,
+        f"Correct {field} of {origin}: its path, port, scheme and timeoutSeconds have to be what the server answers.",
+        object=origin,
+        key=item.name,
+    )
+
+
+_TIMED_OUT = re.compile(r"timed? ?out|timeout|deadline exceeded", re.IGNORECASE)
+
+
+def _killed_while_loading(case: Case, item: podstate.Container, run: _Run) -> Finding:
+    lasts = _seconds_allowed(item, run.kind)
+    origin, field = case.origin(run.kind, item.name)
+    detail = f" ({run.said})" if run.said else ""
+    slow = _little_cpu(item)
+    if run.kind == "startupProbe":
         return case.finding(
             "KS057",
-            f"The livenessProbe ({where}) of container {item.name} kills the server after {lasts:.0f} s, before it has "
-            f"finished loading{f' ({said})' if said else ''}, and there is no startupProbe.",
-            evidence,
-            f"Add a startupProbe to {origin} that allows for the loading time, for example 10 s x 60.",
-            object=origin,
-            patch=_startup_patch(item),
-            key=item.name,
-        )
-    if kind == "startupProbe" and loading:
-        return case.finding(
-            "KS057",
-            f"The startupProbe ({where}) of container {item.name} gives the server {lasts:.0f} s, and it is not up by "
-            f"then{f' ({said})' if said else ''}.",
-            evidence,
+            f"The startupProbe ({run.where}) of container {item.name} gives the server {lasts:.0f} s, and it is not up "
+            f"by then{detail}.{slow}",
+            run.evidence,
             f"Raise failureThreshold in {field} of {origin}, or find out what slows the start down.",
             object=origin,
             title="The startup probe kills the server while it loads",
             key=item.name,
         )
-    code = "KS107" if kind == "startupProbe" else "KS106"
     return case.finding(
-        code,
-        f"The {kind} ({where}) of container {item.name} kills the server again and again: {said or 'it fails'}.",
-        evidence,
-        f"Correct {field} of {origin}: its path, port, scheme and time-out have to be what the server answers.",
+        "KS057",
+        f"The livenessProbe ({run.where}) of container {item.name} kills the server after {lasts:.0f} s, before it has "
+        f"finished loading{detail}, and there is no startupProbe.{slow}",
+        run.evidence,
+        f"Add a startupProbe to {origin} that allows for the loading time, for example 10 s x 60.",
         object=origin,
+        patch=_startup_patch(item),
+        key=item.name,
+    )
+
+
+def _little_cpu(item: podstate.Container) -> str:
+    """Less than one CPU makes a start slow: said beside the finding, since it may be all there is to change."""
+    limit = _limit_of(item, "cpu")
+    try:
+        little = limit is not None and quantities.milli(limit) < 1000
+    except ValueError:
+        return ""
+    return f" Its CPU limit is {limit}, which slows the start down." if little else ""
+
+
+def _never_up(
+    case: Case, pod: dict[str, Any], item: podstate.Container, reading: log_reading.Reading, run: _Run, previous: bool
+) -> Finding:
+    """The program lives on after its own exception, and a probe ends it: the exception is the cause."""
+    quote = condensed(reading.best)
+    return case.finding(
+        _GENERIC[server_kind(case, item, reading)],
+        f"{_server(case, item, reading)} in container {item.name} of pod {snap.name_of(pod)} fails and does not turn "
+        f"ready, so its {run.kind} ends it again and again: {quote}.",
+        [in_log(pod, item.name, quote, previous), *run.evidence],
         key=item.name,
     )
 
@@ -463,20 +703,52 @@ def _probe_says(event: dict[str, Any] | None) -> str:
     return text.rstrip(".")
 
 
+_LISTENS, _IS_SET, _ANSWERS = "the server listens on", "the server is set to", "there is an answer on"
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """Ports where the server listens instead of the one that is asked, and how that is known; none where it is not."""
+
+    ports: frozenset[int] = frozenset()
+    words: str = ""
+
+
 def _listens_elsewhere(
-    case: Case, pod: dict[str, Any], item: podstate.Container, asked: int | None, text: str
-) -> set[int]:
-    """Ports where the server does listen, if the one asked is not among them; empty where that is not known."""
+    case: Case, pod: dict[str, Any], item: podstate.Container, asked: int | None, text: str, passed: int | None = None
+) -> _Elsewhere:
+    """Where the server listens, if not on the port asked: its log, its answers, a probe that passes, its options."""
     if asked is None:
-        return set()
-    open_ports = ports.listening(text)
+        return _Elsewhere()
+    answers, anything = _answering(case, pod, item)
+    known = (ports.listening(text) | answers) - ports.not_http(pod, item)
+    known |= {passed} if passed else set()
+    if asked in known | anything:
+        return _Elsewhere()
+    if known:
+        return _Elsewhere(frozenset(known), _LISTENS)
+    configured = ports.configured(item.spec)
+    if configured and configured != asked and text.strip():
+        return _Elsewhere(frozenset({configured}), _IS_SET)
+    return _Elsewhere(frozenset(anything), _ANSWERS)
+
+
+def _answering(case: Case, pod: dict[str, Any], item: podstate.Container) -> tuple[set[int], set[int]]:
+    """(ports that answer as a model server does, ports that answer anything else) of those asked for a server."""
+    live, anything = set(), set()
+    others = ports.not_http(pod, item)
+    alone = sum(not other.init for other in podstate.containers(pod)) == 1
     for probe in case.view.probes_of(case.namespace, case.name):
-        if probe.get("via") == "pods" and probe.get("target") == snap.name_of(pod) and probe.get("status") is not None:
-            open_ports.add(int(probe["port"]))
-    if not open_ports:
-        configured = ports.configured(item.spec)
-        return {configured} if configured and configured != asked and text.strip() else set()
-    return set() if asked in open_ports else open_ports
+        if probe.get("via") != "pods" or probe.get("purpose") != "live" or probe.get("target") != snap.name_of(pod):
+            continue
+        port = int(probe["port"])
+        if probe.get("status") is None or port in others:
+            continue
+        if probe["status"] == 200 and not metrics.looks_like(str(probe.get("body") or "")):
+            live.add(port)
+        elif alone or port in podstate.port_numbers(item):
+            anything.add(port)
+    return live, anything
 
 
 def _wrong_port(
@@ -485,21 +757,21 @@ def _wrong_port(
     item: podstate.Container,
     kind: str,
     asked: int | None,
-    elsewhere: set[int],
+    elsewhere: _Elsewhere,
     evidence: list[Evidence],
     text: str,
 ) -> Finding:
     origin, path = case.origin(
         kind if item.probe(kind) and case.origin(kind)[1].startswith("spec") else "ports", item.name
     )
-    found = ", ".join(str(port) for port in sorted(elsewhere))
+    found = ", ".join(str(port) for port in sorted(elsewhere.ports))
     line = next((line for line in text.splitlines() if ports.listening(line)), "")
     if line:
         evidence = [*evidence, in_log(pod, item.name, line.strip())]
     return case.finding(
         "KS058",
-        f"The {kind} of container {item.name} asks port {asked}, where nothing listens; the server listens on port "
-        f"{found}.",
+        f"The {kind} of container {item.name} asks port {asked}, where nothing listens; "
+        f"{elsewhere.words} port {found}.",
         evidence,
         f"Make {path} of {origin}, containerPort and the server's own port agree.",
         object=origin,
@@ -534,11 +806,14 @@ def _waits(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Conta
     unhealthy = _unhealthy(case, pod, "Startup" if kind == "startupProbe" else "Readiness")
     said = _probe_says(unhealthy)
     evidence = [in_event(unhealthy)] if unhealthy else []
-    elsewhere = _listens_elsewhere(case, pod, item, port, text) if how in ("http", "https", "tcp") else set()
-    if elsewhere and age > 20:
-        return _wrong_port(case, pod, item, kind, port, elsewhere, evidence, text)
     budget = _seconds_allowed(item, "startupProbe") if kind == "startupProbe" else 0.0
-    if kind == "startupProbe" and age <= budget:
+    elsewhere = _Elsewhere()
+    if how in ("http", "https", "tcp") and not _ANSWERED.search(said):
+        elsewhere = _listens_elsewhere(case, pod, item, port, text)
+    in_time = age <= budget
+    if elsewhere.ports and age > _patience(elsewhere, text, in_time):
+        return _wrong_port(case, pod, item, kind, port, elsewhere, evidence, text)
+    if in_time:
         answer = re.search(r"statuscode: (404|405|401|403)", said)
         if not answer or age < ERROR_GRACE:
             return _early(case, pod, item, age, budget, said, evidence)
@@ -548,15 +823,27 @@ def _waits(case: Case, load: Workload, pod: dict[str, Any], item: podstate.Conta
     if said and not _loading_only(said) and age > 20:
         return _probe_refused(case, pod, item, kind, said, evidence)
     deadline = _deadline(load)
-    refused = "connection refused" in said
-    if refused and kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe"):
-        return _nobody_listens(case, pod, item, kind, port, age, evidence)
-    slow = kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe")
-    if said and (slow or _was_ready(case, pod, item, age)):
+    waits_long = kind == "readinessProbe" and age > REFUSED_GRACE and not item.probe("startupProbe")
+    if "connection refused" in said and waits_long:
+        return _nobody_listens(case, pod, item, kind, port, age, evidence, deadline)
+    if said and (waits_long or _was_ready(case, pod, item, age)):
         return _probe_refused(case, pod, item, kind, said, evidence)
     if age > deadline or (_overdue(load) and age > deadline / 2):
         return _too_slow(case, load, pod, item, age, said, evidence)
     return _early(case, pod, item, age, deadline, said, evidence)
+
+
+def _patience(elsewhere: _Elsewhere, text: str, in_time: bool) -> float:
+    """How long a container must have been up before a port elsewhere counts.
+
+    What the server says of itself counts at once; other signs do only once its startup probe's time is over, for a
+    server may open a second port before it has loaded.
+    """
+    if elsewhere.ports & ports.listening(text):
+        return 20.0
+    if in_time:
+        return float("inf")
+    return REFUSED_GRACE if elsewhere.words == _ANSWERS else ERROR_GRACE
 
 
 def _nobody_listens(
@@ -567,17 +854,19 @@ def _nobody_listens(
     port: int | None,
     age: float,
     evidence: list[Evidence],
+    deadline: float,
 ) -> Finding:
-    """Row 58 where the server does not say where it listens: no startup probe grants it more time."""
+    """Row 58 where the server does not say where it listens: it may still load, until the rollout's deadline."""
     origin, path = case.origin("ports", item.name)
     return case.finding(
         "KS058",
         f"Nothing listens on port {port}, which the {kind} of container {item.name} asks, {age:.0f} s after its "
-        "start: the "
-        "server listens on another port, or takes long to load without a startupProbe that allows for it.",
+        f"start: the server listens on another port, or takes long to load without a startupProbe that allows for it."
+        f"{_little_cpu(item)}",
         evidence,
         f"Make {path} of {origin}, the probe and the server's own port agree; give a slow server a startupProbe.",
         object=origin,
+        severity=None if age > deadline else WARNING,
         key=item.name,
     )
 
@@ -658,7 +947,7 @@ def _too_slow(
         "KS059",
         f"Container {item.name} of pod {snap.name_of(pod)} has been running for {age:.0f} s and is not "
         f"ready{detail}; the "
-        f"rollout's deadline is {_deadline(load):.0f} s.",
+        f"rollout's deadline is {_deadline(load):.0f} s.{_little_cpu(item)}",
         evidence or [in_field(pod, "status.conditions[Ready]", "False")],
         key=item.name,
     )
@@ -684,13 +973,20 @@ def _early(
     )
 
 
+def _last_line(case: Case, pod: dict[str, Any], item: podstate.Container) -> str:
+    """The last thing that a container said, in brackets; "" where it has said nothing."""
+    last = log_reading.read(log_evidence(case, pod, item)[0]).last
+    return f" ({condensed(last[-1])})" if last else ""
+
+
 def _starting(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | None:
     """No container runs yet and nothing is known to be wrong: pulling, mounting or initialising."""
     age = case.view.age((pod.get("metadata") or {}).get("creationTimestamp")) or 0.0
     image = pulling(case, pod)
     doing = f"pulls image {image}" if image else "prepares the pod"
-    if any(item.init and item.running for item in podstate.containers(pod)):
-        doing = "runs its init containers"
+    begun = next((item for item in podstate.containers(pod) if item.init and item.running and not item.started), None)
+    if begun:
+        doing = f"runs init container {begun.name}{_last_line(case, pod, begun)}"
     evidence = [in_field(pod, "status.phase", podstate.phase(pod))]
     if _overdue(load) and age > _deadline(load):
         return case.finding(
@@ -729,12 +1025,12 @@ def restarted(case: Case, load: Workload, pod: dict[str, Any], extra: Extra = ()
 
 
 def _recovered(case: Case, item: podstate.Container, ended: dict[str, Any]) -> bool:
-    """Whether the present run has outlived the one before by so much that the loop is over."""
+    """Whether the present run has outlived the one before: the loop is over."""
     up = case.view.age((item.running or {}).get("startedAt"))
     start, finish = snap.seconds(ended.get("startedAt")), snap.seconds(ended.get("finishedAt"))
     if up is None or start is None or finish is None:
         return False
-    return up > max(30.0, 2 * (finish - start))
+    return up > max(30.0, finish - start + 10)
 
 
 def _unsteady(case: Case, pod: dict[str, Any], item: podstate.Container, extra: Extra) -> Finding:

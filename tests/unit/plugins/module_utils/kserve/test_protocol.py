@@ -65,6 +65,21 @@ def test_a_model_name_is_quoted_and_a_body_kept():
         (_service(), _runtime(protocolVersions=["grpc-v2"]), None),
         (_service(), _runtime(), "v1"),
         (_service(), _runtime(annotations={"serving.kserve.io/server-type": "tritonserver"}), "v2"),
+        # servers that speak V2 alone, whatever their runtime lists
+        (_service(), _runtime(containers=[{"name": "kserve-container", "image": "quay.io/x/mlserver:1"}]), "v2"),
+        (
+            _service(),
+            _runtime(
+                containers=[{"name": "kserve-container", "image": "x", "args": ["tritonserver"]}],
+                protocolVersions=["v1", "v2"],
+            ),
+            "v2",
+        ),
+        (
+            _service(),
+            _runtime(containers=[{"name": "proxy", "image": "mlserver"}], protocolVersions=["v1", "v2"]),
+            "v1",
+        ),
         (
             _service(),
             _runtime(annotations={"serving.kserve.io/server-type": "torchserve"}, protocolVersions=["v1", "v2"]),
@@ -84,6 +99,8 @@ def test_the_protocol_is_the_services_else_its_runtimes(service, runtime, expect
         ({}, None, "flowers"),
         ({"args": ["--model_name=roses"]}, None, "roses"),
         ({"args": ["--model-name", "roses"]}, None, "roses"),
+        ({"args": ["--model-control-mode=explicit", "--load-model=roses"]}, None, "roses"),
+        ({"args": ["--load-model=*"]}, None, "flowers"),
         ({"env": [{"name": "MLSERVER_MODEL_NAME", "value": "roses"}]}, None, "roses"),
         ({}, _runtime(containers=[{"name": "kserve-container", "args": ["--model_name={{.Name}}"]}]), "flowers"),
         (
@@ -150,6 +167,23 @@ def test_an_index_of_triton_and_one_of_kserve():
         ("b", None, False, "no"),
     ]
     assert [item.ready for item in protocol.served_models('[{"name":"m","state":"Ready","reason":""}]')] == [True]
+
+
+def test_v1s_list_and_the_states_that_are_no_failure():
+    assert [(item.name, item.ready) for item in protocol.served_models('{"models": ["m"]}')] == [("m", True)]
+    body = (
+        b'[{"name":"idle"},{"name":"old","state":"UNAVAILABLE","reason":"unloaded"},'
+        b'{"name":"bad","state":"UNAVAILABLE","reason":"x"},{"name":"busy","state":"LOADING"},'
+        b'{"name":"no","state":"NotReady"}]'
+    )
+    found = protocol.served_models(body)
+    assert [item.name for item in found if item.idle] == ["idle", "old"]
+    assert [item.name for item in found if item.failed] == ["bad", "no"]
+
+
+def test_a_proxy_that_answers_in_plain_text():
+    verdict = protocol.judge(READY2, 502, b"Error trying to reach service: 'dial tcp 10.0.0.1:8080: i/o timeout'")
+    assert verdict.outcome == "unreachable"
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"state":"READY"}]'])
