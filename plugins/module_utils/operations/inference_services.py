@@ -22,6 +22,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import 
     kinds,
     selection,
     service,
+    spec,
     versions,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -139,10 +140,7 @@ def _namespaces(own: Mapping[str, Any], path: str) -> tuple[str, ...]:
     names = [one] if one is not None else several
     if not isinstance(names, list) or not names:
         raise SpecError(_at(path, "namespace"), "is required (or namespaces, a list)")
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise SpecError(_at(path, "namespace"), f"is {name!r}, but must be a namespace's name")
-    return tuple(dict.fromkeys(str(name) for name in names))
+    return tuple(dict.fromkeys(spec.namespace_name(name, _at(path, "namespace")) for name in names))
 
 
 def _flag(value: Any, path: str) -> bool:
