@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 try:
     import urllib3
@@ -107,7 +107,9 @@ class Client:
         token: str | None = None
         while True:
             page = self._call("GET", resource, "read", None, namespace, query={**query, "continue": token})
-            items += page.get("items") or []
+            if "items" not in page:
+                raise self._elsewhere(f"read {resource.describe(None, namespace)}", "a list without items")
+            items += page["items"] or []
             token = (page.get("metadata") or {}).get("continue")
             if not token:
                 return items
@@ -217,18 +219,19 @@ class Client:
         }
         answer = self._send("GET", resource.path(namespace), query=query, timeout=timeout + 10, stream=True)
         try:
-            if answer.status >= 400:
-                what = resource.describe(name, namespace)
-                raise errors.from_response(answer.status, answer.read(), action="watch", what=what)
+            what = resource.describe(name, namespace)
+            self._check(_response(answer, answer.read() if answer.status >= 300 else b""), "watch", what)
             for line in _lines(answer):
-                event = json.loads(line)
+                event = _json_object(line)
+                if event is None:
+                    raise self._elsewhere(f"watch {what}", "events that are no JSON")
                 if event.get("type") == "ERROR":
                     raise errors.Expired(f"The watch on {resource.plural} ended: start it anew.", status=410)
                 yield event
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         finally:
-            answer.release_conn()
+            _let_go(answer)
 
     # -- around objects -----------------------------------------------------------------------------------------
 
@@ -251,9 +254,7 @@ class Client:
         }
         path = POD.path(namespace, pod, "log")
         answer = self.raw("GET", path, query=query)
-        if answer.status >= 400:
-            what = f"the log of container {container} of {POD.describe(pod, namespace)}"
-            raise errors.from_response(answer.status, answer.body, action="read", what=what)
+        self._check(answer, "read", f"the log of container {container} of {POD.describe(pod, namespace)}")
         return answer.body.decode(errors="replace")
 
     def service_proxy(self, namespace: str, service: str, port: int | str, path: str) -> str:
@@ -266,8 +267,7 @@ class Client:
 
     def version(self) -> dict[str, Any]:
         """The API server's /version."""
-        answer: Object = self.request("GET", "/version")
-        return answer
+        return self.request("GET", "/version")
 
     # -- HTTP ---------------------------------------------------------------------------------------------------
 
@@ -282,14 +282,19 @@ class Client:
         timeout: float | None = None,
         action: str = "read",
         what: str | None = None,
-    ) -> Any:
-        """One call on any path; the parsed JSON. Raises ClusterError."""
+    ) -> dict[str, Any]:
+        """One call on any path of the API; the JSON object that it answers. Raises ClusterError.
+
+        What answers otherwise is no Kubernetes API (a login page, a console): Unreachable, since nothing was done.
+        """
         answer = self.raw(
             method, path, query=query, body=body, headers={"Content-Type": content_type}, timeout=timeout, retry=True
         )
-        if answer.status >= 400:
-            raise errors.from_response(answer.status, answer.body, action=action, what=what or path)
-        return json.loads(answer.body) if answer.body else {}
+        self._check(answer, action, what or path)
+        found = _json_object(answer.body)
+        if found is None:
+            raise self._elsewhere(f"{action} {what or path}", f"status {answer.status}")
+        return found
 
     def raw(
         self,
@@ -311,10 +316,10 @@ class Client:
             try:
                 content = answer.read(limit) if limit < ANSWER_LIMIT else answer.data
             finally:
-                answer.release_conn()
+                _let_go(answer)
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
-        return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
+        return _response(answer, content)
 
     def _call(
         self,
@@ -333,16 +338,16 @@ class Client:
         what = resource.describe(name or named, namespace)
         path = resource.path(namespace, name, subresource)
         try:
-            answer: Object = self.request(
-                method, path, query=query, body=body, content_type=media, action=action, what=what
-            )
-            return answer
+            answer = self.request(method, path, query=query, body=body, content_type=media, action=action, what=what)
         except errors.ApiMissing as error:
             raise errors.ApiMissing(
                 f"Cannot {action} {what}: the cluster does not serve {resource.api_version} {resource.kind}: "
                 "install what brings its CRD.",
                 status=error.status,
             ) from error
+        if not isinstance(answer.get("kind"), str):
+            raise self._elsewhere(f"{action} {what}", "an object without a kind")
+        return answer
 
     def _send(
         self,
@@ -388,6 +393,21 @@ class Client:
         for name, value in (extra or {}).items():
             headers[name] = value
         return headers
+
+    def _check(self, answer: Response, action: str, what: str) -> None:
+        """Raise the error that an answer means, whatever its body is where it means none."""
+        html = "html" in answer.headers.get("content-type", "")
+        if html or 300 <= answer.status < 400:
+            raise self._elsewhere(f"{action} {what}", f"status {answer.status}{_target(answer)}", status=answer.status)
+        if not 200 <= answer.status < 300:
+            raise errors.from_response(answer.status, answer.body, action=action, what=what)
+
+    def _elsewhere(self, asked: str, answered: str, *, status: int | None = None) -> errors.Unreachable:
+        return errors.Unreachable(
+            f"Cannot {asked}: {self.host} answered with {answered}, which is no answer of the Kubernetes API: host, "
+            "kubeconfig or the proxy probably points elsewhere.",
+            status=status,
+        )
 
     def _unreachable(self, error: Exception) -> errors.Unreachable:
         cause = error
@@ -454,6 +474,33 @@ def _write_query(dry_run: bool) -> dict[str, Any]:
 def _name(body: Mapping[str, Any]) -> str | None:
     meta = body.get("metadata") or {}
     return meta.get("name") or meta.get("generateName")
+
+
+def _let_go(answer: Any) -> None:
+    """Give the connection back, closed where a rest was not read: it would be the beginning of the next answer."""
+    answer.close()
+    answer.release_conn()
+
+
+def _response(answer: Any, content: bytes) -> Response:
+    return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
+
+
+def _json_object(text: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _target(answer: Response) -> str:
+    """Where a redirect leads, without what may be secret in a URL."""
+    try:
+        target = urlsplit(answer.headers.get("location", ""))
+        return f" (a redirect to {target.scheme}://{target.hostname})" if target.hostname else ""
+    except ValueError:
+        return ""
 
 
 def _lines(answer: Any) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ class ConfigurationError(ClusterError):
 
 
 class Unreachable(ClusterError):
-    """No answer: refused, timed out, TLS or name resolution failed."""
+    """No answer (refused, timed out, TLS or name resolution failed), or one that is not of a Kubernetes API."""
 
     reason = "unreachable"
 

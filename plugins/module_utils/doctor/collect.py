@@ -199,12 +199,13 @@ def collect(
     :raises ClusterError: where the API cannot be reached, or does not accept the credentials.
     """
     started = client.raw("GET", "/version")
-    if started.status == 401:
-        client.version()  # raises the sentence for it
+    version = _git_version(started.body)
+    if started.status == 401 or (started.status < 400 and version is None):
+        client.version()  # raises the sentence for it: not let in, or no Kubernetes API
     scope = Scope(sorted(set(namespaces)) if namespaces is not None else None, sorted(names) if names else None)
     data = snap.empty(_clock(started.headers.get("date")))
     data.update(probe=probe, namespaces=scope.namespaces, names=scope.names)
-    data["kubernetes_version"] = _git_version(started.body)
+    data["kubernetes_version"] = version
     answers = _Answers()
     data["apis"] = _discover(client, answers)
     _list_everything(client, scope, answers, data)
@@ -231,7 +232,7 @@ def _clock(date: str | None) -> str:
 def _git_version(body: bytes) -> str | None:
     try:
         return str(json.loads(body).get("gitVersion") or "") or None
-    except ValueError:
+    except (ValueError, AttributeError):
         return None
 
 
@@ -415,7 +416,7 @@ def _metadata_pages(client: Client, resource: Resource, namespace: str | None) -
     path = resource.path(namespace)
     while True:
         answer = client.raw("GET", path, query={"limit": 500, "continue": token}, headers=_METADATA, retry=True)
-        if answer.status >= 400:
+        if answer.status >= 300:
             client.request("GET", path, query={"limit": 1}, what=resource.describe(None, namespace))
             return found
         page = json.loads(answer.body)

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -42,6 +45,36 @@ def test_no_cluster_is_one_sentence_and_not_an_absent_runtime(capsys: pytest.Cap
     assert result["failed"] and result["changed"] is False
     assert "Cannot reach the Kubernetes API" in result["msg"] and "\n" not in result["msg"]
     assert "tok" not in json.dumps(result["msg"])
+
+
+class Console(BaseHTTPRequestHandler):
+    """What stands at a console's URL, which a user took for the API's."""
+
+    def answer(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "https://login.invalid/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_PATCH = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, *arguments: Any) -> None: ...
+
+
+@pytest.fixture
+def console() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Console)
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("options", [{"state": "absent"}, {"containers": SERVER}])
+def test_a_login_page_is_no_success(capsys: pytest.CaptureFixture[str], console: str, options: dict[str, Any]) -> None:
+    result = run(capsys, **{"host": console, "name": "x", "namespace": "a", **options})
+    assert result["failed"] and result["changed"] is False and result["results"] == []
+    assert "no answer of the Kubernetes API" in result["msg"] and "exception" not in result
 
 
 def test_where_is_required(capsys: pytest.CaptureFixture[str]) -> None:

@@ -241,6 +241,18 @@ def test_an_unreachable_api_is_an_error_and_no_empty_snapshot() -> None:
         look(Gone())
 
 
+@pytest.mark.parametrize("answer", [Response(302, {}, b""), Response(200, {}, b"<html>"), Response(200, {}, b"[]")])
+def test_a_login_page_is_an_error_and_no_empty_snapshot(answer: Response) -> None:
+    class Console(Recorded):
+        def version(self) -> Any:
+            raise errors.Unreachable("no answer of the Kubernetes API")
+
+    client = Console()
+    client.answers["/version"] = answer
+    with pytest.raises(errors.Unreachable, match="no answer of"):
+        look(client)
+
+
 # -- probes -------------------------------------------------------------------------------------------------------------
 
 
