@@ -1113,6 +1113,13 @@ def _(ns: str, images: Images) -> list[Object]:
     return _run(ns, images, "ok-metricsfirst", code, startupProbe=probe, ports=both)
 
 
+@healthy("ok-slowload", "seconds", seconds=140)
+def _(ns: str, images: Images) -> list[Object]:
+    """A server without startup probe that loads for long, within the time that its rollout may take."""
+    code = SERVE + "print('loading 40 GB'); time.sleep(1200); serve(8080)"
+    return _run(ns, images, "ok-slowload", code, readinessProbe=m.http("/v2/health/ready"))
+
+
 @healthy("ok-dependency", "ready", seconds=125)
 def _(ns: str, images: Images) -> list[Object]:
     """Two restarts while something that it needs came up; it serves since."""
