@@ -27,17 +27,26 @@ class Result(Generic[Value]):
 def each(function: Callable[[Item], Value], items: Iterable[Item], workers: int = 8) -> list[Result[Value]]:
     """Call *function* on every item, at most *workers* at a time; results in the items' order.
 
-    A ClusterError stays with its item. Any other exception is a defect of this collection and is raised.
+    A ClusterError stays with its item. Any other exception is a defect of this collection: it is raised when all items
+    have had their turn, so that what a caller notes in *function* is complete.
     """
+    defects: list[Exception] = []
 
     def attempt(item: Item) -> Result[Value]:
         try:
             return Result(value=function(item))
         except ClusterError as error:
             return Result(error=error)
+        except Exception as defect:
+            defects.append(defect)
+            return Result()
 
     todo = list(items)
     if len(todo) < 2:
-        return [attempt(item) for item in todo]
-    with ThreadPoolExecutor(max_workers=min(workers, len(todo))) as executor:
-        return list(executor.map(attempt, todo))
+        results = [attempt(item) for item in todo]
+    else:
+        with ThreadPoolExecutor(max_workers=min(workers, len(todo))) as executor:
+            results = list(executor.map(attempt, todo))
+    if defects:
+        raise defects[0]
+    return results

@@ -244,14 +244,22 @@ def carry_out(client: Client, changes: Sequence[Change], settings: Settings, *, 
     """Write what has to be written, a bounded number at a time; one failure does not hide the others.
 
     lag: seconds to go on trying where a webhook refuses, because its view of what was written before may be old.
+    Each change says at once what became of it, so that a defect with one does not lose what is known of the others.
     """
     todo = [change for change in changes if change.writes and not change.error]
     batch = _Batch(client, settings, dry_run=False, lag=lag)
-    answers = pool.each(batch.send, todo, settings.workers)
-    for change, answer in zip(todo, answers, strict=True):
-        change.error = answer.error
-        if answer.error is None:
-            _settle(change, answer.value)
+
+    def write(change: Change) -> None:
+        change.error = errors.ClusterError(f"Whether {change.wanted.describe()} was written is not known.")
+        try:
+            answer = batch.send(change)
+        except errors.ClusterError as error:
+            change.error = error
+            return
+        change.error = None
+        _settle(change, answer)
+
+    pool.each(write, todo, settings.workers)
 
 
 def ensure(

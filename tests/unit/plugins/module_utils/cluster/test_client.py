@@ -265,3 +265,17 @@ def test_each_keeps_order_and_every_items_own_error(server: Server, client: Clie
 def test_a_defect_is_not_kept_quiet() -> None:
     with pytest.raises(ZeroDivisionError):
         pool.each(lambda number: 1 // number, [1, 0])
+    with pytest.raises(ZeroDivisionError):
+        pool.each(lambda number: 1 // number, [0])
+
+
+def test_a_defect_with_one_item_leaves_the_others_their_turn() -> None:
+    seen: list[int] = []
+
+    def look(number: int) -> None:
+        seen.append(number)
+        1 // number
+
+    with pytest.raises(ZeroDivisionError):
+        pool.each(look, range(20), workers=2)
+    assert sorted(seen) == list(range(20))

@@ -26,7 +26,7 @@ class Recorder:
 
     def __init__(self, *objects: Object) -> None:
         self.objects = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in objects}
-        self.refusals: dict[tuple[str, str], list[errors.ClusterError]] = {}
+        self.refusals: dict[tuple[str, str], list[Exception]] = {}
         self.calls: list[tuple[Any, ...]] = []
 
     def _refuse(self, method: str, name: str) -> None:
@@ -262,3 +262,14 @@ def test_diff_speaks_of_the_task_only() -> None:
     recorder = Recorder(before)
     (change,) = ensure(recorder, want("x", {"n": 2}))
     assert (change.diff()["before"]["spec"], change.diff()["after"]["spec"]) == ({"n": 1}, {"n": 2})
+
+
+def test_a_defect_with_one_object_does_not_lose_what_is_known_of_the_others() -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "n3"] = [KeyError("oops")]
+    wanted = [want(f"n{number}", {"n": number}) for number in range(12)]
+    changes = reconcile.plan(wanted, reconcile.Live(), SETTINGS)
+    with pytest.raises(KeyError, match="oops"):
+        reconcile.carry_out(cast(Client, recorder), changes, Settings(manager="me", workers=2))
+    assert [change.wanted.name for change in changes if not (change.changed and change.confirmed)] == ["n3"]
+    assert str(changes[3].error) == "Whether Thing n3 in namespace a was written is not known."
