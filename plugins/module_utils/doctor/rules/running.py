@@ -402,12 +402,21 @@ def _general_remedy(code: str) -> str:
 _OF_STORE = frozenset({"KS043", "KS044", "KS050", "KS053", "KS119", "KS120"})
 
 # What a log finding asks to change: the container's field, where it is one.
-_FIELD_OF_CODE = {"KS060": "args", "KS029": "image", "KS045": "image", "KS055": "image"}
+_FIELD_OF_CODE = {
+    "KS060": "args",
+    "KS029": "image",
+    "KS045": "image",
+    "KS048": "image",
+    "KS054": "env",
+    "KS055": "image",
+}
+# What lies here came with the service's model, whatever the runtime sets.
+_MODEL_DIRECTORY = "/mnt/models"
 
 
 def _changes(case: Case, item: podstate.Container, code: str, quote: str) -> tuple[Ref, str]:
     field = _FIELD_OF_CODE.get(code)
-    if field is None:
+    if field is None or (code == "KS054" and _MODEL_DIRECTORY in quote):
         return case.ref, ""
     if field == "args":
         return _argument_origin(case, item, quote)

@@ -144,14 +144,14 @@ def _patience(message: str) -> float:
     return SCHEDULE_GRACE if _unweighed(message) else 4 * SCHEDULE_GRACE
 
 
-def _unweighed(message: str) -> bool:
-    """Whether the scheduler names a reason that the nodes do not show: then its word is all there is, and enough.
+def _unweighed(message: str) -> list[str]:
+    """The scheduler's reasons that the nodes do not show: its word is all there is of them, and enough.
 
     The message is "0/3 nodes are available: 1 <reason>, 2 <reason>. <what preemption would do>", or one reason for all
     (framework.FitError).
     """
     reasons = message.partition("nodes are available: ")[2].partition(". ")[0].rstrip(".")
-    return any(part and not _WEIGHED.search(part) for part in re.split(r", (?=\d)", reasons))
+    return [part for part in re.split(r", (?=\d)", reasons) if part and not _WEIGHED.search(part)]
 
 
 def _ignored(case: Case, pod: dict[str, Any]) -> Finding:
@@ -284,7 +284,8 @@ def _by_message(message: str, wanted: tuple[str, ...] | None = None) -> str | No
 def _from_message(
     case: Case, pod: dict[str, Any], message: str, special: str | None, evidence: list[Evidence]
 ) -> Finding:
-    code = special or _by_message(message) or "KS125"
+    # What keeps a pod off nodes that could take it decides, not what keeps it off the others.
+    code = special or _by_message(" ".join(_unweighed(message)) or message) or "KS125"
     cause = f"Pod {snap.name_of(pod)} has no node: {message.rstrip('.')}."
     if code == "KS124":
         cause += _volume_hint(case, pod)

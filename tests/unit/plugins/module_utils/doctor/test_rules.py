@@ -595,3 +595,23 @@ def test_deleted_services_wait_for_the_webhook_that_keeps_their_finalizer() -> N
     finding = hm.only_error(hm.taken(hm.runtime(), leaving, probes=[tried]))
     assert finding["code"] == "KS018"
     assert [item["name"] for item in finding["affects"]] == ["leaving"]
+
+
+TRACE = 'Traceback (most recent call last):\n  File "/opt/server.py", line 1, in <module>\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "kind"),
+    [
+        ("ModuleNotFoundError: No module named 'xgboost'", "KS048", "ServingRuntime"),
+        ("PermissionError: [Errno 13] Permission denied: '/opt/.metrics'", "KS054", "ServingRuntime"),
+        ("PermissionError: [Errno 13] Permission denied: '/mnt/models/model.joblib'", "KS054", "InferenceService"),
+    ],
+)
+def test_what_a_runtime_lacks_is_one_finding_for_all_of_its_services(text: str, code: str, kind: str) -> None:
+    pods = [hm.pod(name, state=hm.ended(1)) for name in ("a", "b")]
+    each = [item for name in ("a", "b") for item in (hm.service(name), hm.deployment(name), hm.replicaset(name))]
+    data = hm.taken(hm.runtime(), hm.node(), *each, *pods, logs=[hm.log(pod, TRACE + text) for pod in pods])
+    errors = [item for item in hm.diagnosed(data)["findings"] if item["severity"] == "error"]
+    assert {(item["code"], item["object"]["kind"]) for item in errors} == {(code, kind)}
+    assert len(errors) == (1 if kind == "ServingRuntime" else 2)

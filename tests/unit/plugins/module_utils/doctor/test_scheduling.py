@@ -102,7 +102,7 @@ def test_nodes_that_were_not_seen_prove_nothing() -> None:
 
 # -- the scheduler's own word -----------------------------------------------------------------------------------------
 
-RWOP = "0/1 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+RWOP = "0/3 nodes are available: 1 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod, 2 node(s) had untolerated taint(s). preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
 CLAIM = {"volumes": [{"name": "m", "persistentVolumeClaim": {"claimName": "models"}}]}
 
 
