@@ -99,6 +99,14 @@ def _unmet_term(term: Mapping[str, Any], node: Mapping[str, Any]) -> list[Unmet]
     return unmet
 
 
+def label_selector_matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a LabelSelector (meta/v1) selects an object with these labels; an empty one selects all."""
+    wanted = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _meets(requirement, labels) for requirement in selector.get("matchExpressions") or []
+    )
+
+
 def _meets(requirement: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     key, operator = str(requirement.get("key")), requirement.get("operator")
     values = requirement.get("values") or []

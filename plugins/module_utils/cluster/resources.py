@@ -59,6 +59,7 @@ STATEFULSET = Resource("apps/v1", "StatefulSet", "statefulsets", True)
 ENDPOINTSLICE = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", True)
 HORIZONTALPODAUTOSCALER = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True)
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases", True)
+NETWORKPOLICY = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", True)
 INGRESS = Resource("networking.k8s.io/v1", "Ingress", "ingresses", True)
 STORAGECLASS = Resource("storage.k8s.io/v1", "StorageClass", "storageclasses", False)
 CUSTOMRESOURCEDEFINITION = Resource(

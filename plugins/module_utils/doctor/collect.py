@@ -105,6 +105,7 @@ NAMESPACED: tuple[Read, ...] = (
     Read(snap.LIMITRANGES, resources.LIMITRANGE),
     Read(snap.SERVICEACCOUNTS, resources.SERVICEACCOUNT),
     Read(snap.HPAS, resources.HORIZONTALPODAUTOSCALER),
+    Read(snap.NETWORKPOLICIES, resources.NETWORKPOLICY),
     Read(snap.EVENTS, resources.EVENT, field="type=Warning"),
     Read(snap.EVENTS, resources.EVENT, field="reason=Killing"),
     Read(snap.EVENTS, resources.EVENT, field="reason=Pulling"),

@@ -16,14 +16,15 @@ from urllib.parse import unquote
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_patterns, log_reading
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
+    ERROR,
     INFO,
     WARNING,
     Evidence,
     Finding,
     ref_of,
 )
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import isolation, ports
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import ports
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import STANDARD, Case, Workload
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.control_plane import endpoints_ready
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
@@ -339,10 +340,19 @@ def _unreachable(case: Case, load: Workload, probe: dict[str, Any]) -> Finding |
             f"Make the first containerPort in {path} of {origin} the server's HTTP port.",
             object=origin,
         )
+    fails = "The predictor cannot be reached through the API server although its pods are ready: "
+    fails += condensed(said)[:300]
+    isolated = isolation.of_pod(case.view, load.ready_pods[0], isolation.INGRESS) if load.ready_pods else None
+    if isolated is None:
+        return case.finding("KS142", f"{fails}.", [by_probe(case.ref, probe)])
+    # Policies that let named ones in may well mean to keep others out, the API server among them.
     return case.finding(
         "KS142",
-        f"The predictor cannot be reached through the API server although its pods are ready: {condensed(said)[:300]}.",
-        [by_probe(case.ref, probe)],
+        f"{fails}; {isolated.says}.",
+        [by_probe(case.ref, probe), *isolated.evidence],
+        f"Let the clients of {case.ref.name} in by {isolated.ref}.",
+        object=isolated.ref if isolated.closed else None,
+        severity=ERROR if isolated.closed else INFO,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import log_patterns, log_reading
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import Evidence, Finding, Ref
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import isolation
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Workload
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
@@ -193,7 +194,7 @@ def mount_fails(case: Case, load: Workload, pod: dict[str, Any]) -> Finding | No
 
 
 def _waits_for_volumes(case: Case, pod: dict[str, Any], failed: float) -> bool:
-    """Whether the volumes, which failed *failed* seconds ago, are still not mounted: everything else comes after them."""
+    """Whether the volumes, which failed *failed* seconds ago, are still not mounted: all else comes after them."""
     if podstate.condition(pod, "PodReadyToStartContainers").get("status") == "True":
         return False
     if any(item.running or item.terminated for item in podstate.containers(pod)):
@@ -357,19 +358,55 @@ def _hanging_init(
     reading = log_reading.read(text)
     storage = _is_storage(item)
     known = log_patterns.match(reading, log_patterns.STORAGE if storage else log_patterns.ANY, extra)
-    if known is None and (storage or not log_reading.repeats(reading)):
+    isolated = isolation.of_pod(case.view, pod, isolation.EGRESS)
+    shut = isolated is not None and isolated.closed
+    if known is None and not shut and (storage or not log_reading.repeats(reading)):
         return None
-    quote = condensed(known.text if known else reading.last[-1])
+    quote = condensed(known.text if known else (reading.last or [""])[-1])
+    running = in_field(pod, f"status.initContainerStatuses[{item.name}].state.running", item.running)
+    return _init_finding(
+        case,
+        item,
+        "KS127" if storage else "KS101",
+        f"{_work_of(case, item, storage)} does not get on for {age:.0f} s",
+        (known, quote),
+        [*evidence_of_log(pod, item, quote, previous), running],
+        isolated,
+        title="An init container waits in vain" if not storage else None,
+        remedy=None if storage else f"Give init container {item.name} what it waits for, or correct what it asks.",
+    )
+
+
+def _init_finding(
+    case: Case,
+    item: podstate.Container,
+    code: str,
+    what: str,
+    told: tuple[log_patterns.Match | None, str],
+    evidence: list[Evidence],
+    isolated: isolation.Isolation | None,
+    *,
+    title: str | None = None,
+    remedy: str | None = None,
+) -> Finding:
+    """What an init container does, why by its log (*told*: the known pattern, the quote), and what shuts it off."""
+    known, quote = told
+    code = known.pattern.code if known else code
+    cause = f"{what}{f': {known.says}' if known else ''}{f' ({quote})' if quote else ''}"
+    remedy = known.remedy if known else remedy
+    shut = None
+    if isolated and (known is None or code == "KS127"):
+        cause += f"; {isolated.says}"
+        evidence = [*evidence, *isolated.evidence]
+        shut = isolated.ref if isolated.closed else None
     return case.finding(
-        known.pattern.code if known else "KS101",
-        f"{_work_of(case, item, storage)} does not get on for {age:.0f} s{f': {known.says}' if known else ''} ({quote}).",
-        [
-            *evidence_of_log(pod, item, quote, previous),
-            in_field(pod, f"status.initContainerStatuses[{item.name}].state.running", item.running),
-        ],
-        known.remedy if known else f"Give init container {item.name} what it waits for, or correct what it asks.",
+        code,
+        f"{cause}.",
+        evidence,
+        f"Let the pod reach what it needs by {shut}, its names (DNS) too." if shut else remedy,
+        object=shut,
         severity=known.pattern.severity if known else None,
-        title=(known.pattern.title if known else None) or (None if known else "An init container waits in vain"),
+        title=known.pattern.title if known else title,
         key=item.name,
     )
 
@@ -393,22 +430,20 @@ def _failed_init(
     reading = log_reading.read(text)
     known = log_patterns.match(reading, log_patterns.STORAGE if storage else log_patterns.ANY, extra)
     quote = condensed(known.text if known else reading.best)
-    says = f": {known.says}" if known else ""
     code = known.pattern.code if known else ("KS128" if storage else "KS101")
-    cause = f"{_work_of(case, item, storage)} fails{says}"
-    if quote:
-        detail = condensed(log_patterns.companion(code, reading, quote))
-        cause += f" ({quote}; {detail})" if detail else f" ({quote})"
-    elif not text:
-        cause += f" with exit code {ended.get('exitCode')}; its log was not seen"
-    return case.finding(
+    what = f"{_work_of(case, item, storage)} fails"
+    if not quote and not text:
+        what += f" with exit code {ended.get('exitCode')}; its log was not seen"
+    detail = condensed(log_patterns.companion(code, reading, quote)) if quote else ""
+    isolated = isolation.of_pod(case.view, pod, isolation.EGRESS) if code == "KS127" else None
+    return _init_finding(
+        case,
+        item,
         code,
-        f"{cause}.",
+        what,
+        (known, f"{quote}; {detail}" if detail else quote),
         [*evidence_of_log(pod, item, quote, evidence), _ended(pod, item)],
-        known.remedy if known else None,
-        severity=known.pattern.severity if known else None,
-        title=known.pattern.title if known else None,
-        key=item.name,
+        isolated,
     )
 
 

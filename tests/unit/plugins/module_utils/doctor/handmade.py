@@ -225,6 +225,7 @@ KEYS = {
     "ServingRuntime": snapshot.SERVINGRUNTIMES,
     "ClusterServingRuntime": snapshot.CLUSTERSERVINGRUNTIMES,
     "HorizontalPodAutoscaler": snapshot.HPAS,
+    "NetworkPolicy": snapshot.NETWORKPOLICIES,
     "Template": snapshot.TEMPLATES,
     "OdhDashboardConfig": snapshot.DASHBOARDCONFIGS,
     "Route": snapshot.ROUTES,

@@ -145,6 +145,39 @@ def test_an_init_container_that_tries_in_vain() -> None:
     assert finding["code"] == "KS101" and "wait-for-db" in finding["cause"] and "db.models.svc" in finding["cause"]
 
 
+def network_policy(name: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"namespace": hm.NS, "name": name}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+EVERY_POD: dict[str, Any] = {"podSelector": {}}
+UNNAMED = "ERROR [Errno -3] Temporary failure in name resolution"
+
+
+@pytest.mark.parametrize(
+    ("policy", "closed"),
+    [
+        (network_policy("shut", **EVERY_POD, policyTypes=["Egress"]), True),
+        (network_policy("some", **EVERY_POD, policyTypes=["Egress"], egress=[{"to": [{"podSelector": {}}]}]), False),
+        (network_policy("open", **EVERY_POD, policyTypes=["Egress"], egress=[{}]), None),
+        (network_policy("inward", **EVERY_POD), None),
+        (network_policy("others", podSelector={"matchLabels": {"app": "other"}}, policyTypes=["Egress"]), None),
+    ],
+    ids=lambda value: value["metadata"]["name"] if isinstance(value, dict) else "",
+)
+def test_a_policy_that_shuts_the_download_off(policy: dict[str, Any], closed: bool | None) -> None:
+    state = {"name": "storage-initializer", "ready": False, **hm.ended(1)}
+    pod = hm.pod(
+        spec={"initContainers": [INITIALIZER]},
+        status={"initContainerStatuses": [state]},
+        state=hm.waiting("PodInitializing"),
+    )
+    finding = hm.only_error(hm.running(pod, policy, logs=[hm.log(pod, UNNAMED, "storage-initializer")]))
+    assert finding["code"] == "KS127"
+    assert (policy["metadata"]["name"] in finding["cause"]) == (closed is not None), finding["cause"]
+    assert (finding["object"]["kind"] == "NetworkPolicy") == bool(closed)
+
+
 def test_a_long_download_is_no_fault_and_names_what_it_does() -> None:
     data = initializing("\n".join(RECORDED["gs-unreachable"]["log"]), "2026-01-31T11:55:00Z")
     assert not errors(data)
