@@ -82,6 +82,9 @@ lock: env ## renew the lock files
 	    --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o $$name.txt; done
 	@cd tests/requirements && $(BIN)/uv pip compile collections.in --no-deps --universal --python-version 3.11 --generate-hashes \
 	    --upgrade --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o collections.txt
+	@cd tests/requirements && for name in oldest "oldest-collections --no-deps"; do set -- $$name; \
+	  $(BIN)/uv pip compile $$1.in $${2:-} --universal --python-version 3.10 --resolution lowest-direct --generate-hashes \
+	    --upgrade --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command "make lock" -o $$1.txt; done
 
 clean: ## remove build/ (not the cluster, not the cache)
 	@rm -rf $(BUILD)

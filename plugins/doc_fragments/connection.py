@@ -19,4 +19,5 @@ options:
 requirements:
   - python >= 3.10
   - kubernetes >= 24.2.0
+  - urllib3 >= 1.26.0
 """

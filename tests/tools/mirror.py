@@ -19,7 +19,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTIONS = ROOT / "build" / "collections" / "ansible_collections"
-KUBERNETES_CORE = COLLECTIONS / "kubernetes" / "core"
 LOCK = ROOT / "tests" / "requirements" / "collections.txt"
 
 
@@ -53,26 +52,27 @@ def make_root(target: Path) -> None:
         subprocess.run(["git", "init", "--quiet", str(target)], check=True)
 
 
-def add_kubernetes_core() -> None:
+def add_kubernetes_core(collections: Path = COLLECTIONS, lock: Path = LOCK) -> None:
     """Unpack kubernetes.core out of the locked `ansible` package, once per lock file."""
-    stamp = KUBERNETES_CORE.parent / ".lock"
-    if stamp.is_file() and stamp.read_bytes() == LOCK.read_bytes():
+    target = collections / "kubernetes" / "core"
+    stamp = target.parent / ".lock"
+    if stamp.is_file() and stamp.read_bytes() == lock.read_bytes():
         return
     print("collections: fetching kubernetes.core (inside the `ansible` package)", flush=True)
-    with tempfile.TemporaryDirectory(dir=COLLECTIONS) as scratch:
+    with tempfile.TemporaryDirectory(dir=collections) as scratch:
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-            + ["--requirement", str(LOCK), "--dest", scratch],
+            + ["--requirement", str(lock), "--dest", scratch],
             check=True,
         )
         (wheel,) = Path(scratch).glob("ansible-*.whl")
         with zipfile.ZipFile(wheel) as archive:
             prefix = "ansible_collections/kubernetes/core/"
             archive.extractall(scratch, [name for name in archive.namelist() if name.startswith(prefix)])
-        shutil.rmtree(KUBERNETES_CORE, ignore_errors=True)
-        KUBERNETES_CORE.parent.mkdir(parents=True, exist_ok=True)
-        (Path(scratch) / prefix).rename(KUBERNETES_CORE)
-    stamp.write_bytes(LOCK.read_bytes())
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (Path(scratch) / prefix).rename(target)
+    stamp.write_bytes(lock.read_bytes())
 
 
 if __name__ == "__main__":

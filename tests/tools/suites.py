@@ -110,6 +110,7 @@ SUITES = (
     Suite("integration", _integration(*ALWAYS), cluster="main"),
     Suite("long", _integration(*LONG), cluster="main", only_full=True),
     Suite("nodes", _integration("gpu"), cluster="nodes", only_full=True),
+    Suite("oldest", _integration("oldest"), cluster="main", only_full=True),
     Suite("baseline", _integration("baseline"), cluster="baseline", only_full=True),
 )
 
