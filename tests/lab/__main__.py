@@ -34,6 +34,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import 
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 
+import tests.lab.cluster_cases  # noqa: F401  (its cases register themselves)
 from tests.lab import exclusive, manifests, models, record, score
 from tests.lab.cases import Case, Images, names
 from tests.lab.nodes import FakeNodes
@@ -54,6 +55,10 @@ _KINDS = {
     "LimitRange": resources.LIMITRANGE,
     "Secret": resources.SECRET,
     "ConfigMap": resources.CONFIGMAP,
+    "Deployment": resources.DEPLOYMENT,
+    "Pod": resources.POD,
+    "PriorityClass": Resource("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", False),
+    "StorageClass": resources.STORAGECLASS,
     "ValidatingAdmissionPolicy": Resource(
         "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False
     ),

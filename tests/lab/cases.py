@@ -19,6 +19,10 @@ HEALTHY = "healthy"
 GPU_NODE = "lab-gpu"
 BUSY_NODE = "lab-busy"
 DRIVERLESS_NODE = "lab-driverless"
+CORDONED_NODE = "lab-cordoned"
+PRESSED_NODE = "lab-pressed"
+# An extended resource of which the real node has one.
+SLOT = "example.org/lab-slot"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Case:
 
     ``settled`` is a condition on the cluster (see settle.py), never on findings; ``seconds`` how long to wait at least.
     ``later`` are objects put there once ``settled_first`` holds. ``own`` gives the case a namespace of its own.
+    ``exclusive`` cases are about the control plane; those found ``anywhere`` hit no service of the case's name.
     """
 
     name: str
@@ -49,7 +54,8 @@ class Case:
     own: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
-    exclusive: str = ""
+    exclusive: bool = False
+    anywhere: bool = False
     deleted: bool = False
 
     @property
@@ -124,7 +130,8 @@ def _tri(namespace: str, images: Images, name: str, uri: str, *args: str, **more
     ]
 
 
-def _run(namespace: str, images: Images, name: str, code: str, **more: Any) -> list[Object]:
+def served(namespace: str, images: Images, name: str, code: str, **more: Any) -> list[Object]:
+    """A server of a few lines of Python, its runtime and a service on it, both named after the case."""
     spec = {key: more.pop(key) for key in ("volumes", "sidecars", "pod_annotations", "formats") if key in more}
     service = {key: more.pop(key) for key in ("predictor", "model", "annotations", "labels") if key in more}
     return [
@@ -427,7 +434,7 @@ def _(ns: str, images: Images) -> list[Object]:
     term = {"labelSelector": {"matchLabels": {"lab": "sch-spread"}}, "topologyKey": "kubernetes.io/hostname"}
     wanted = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     code = SERVE + "serve(8080)"
-    return _run(
+    return served(
         ns,
         images,
         "sch-spread",
@@ -444,7 +451,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("sch-evicted", "scheduling", "KS035", ("scratch", "5Mi"), "evicted", timeout=200)
 def _(ns: str, images: Images) -> list[Object]:
     code = "import time; open('/scratch/f', 'wb').write(bytes(40 * 1024 * 1024)); time.sleep(3600)"
-    return _run(
+    return served(
         ns, images, "sch-evicted", code,
         volumes=[{"name": "scratch", "emptyDir": {"sizeLimit": "5Mi"}}],
         volumeMounts=[{"name": "scratch", "mountPath": "/scratch"}],
@@ -611,25 +618,25 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("run-memory", "running", "KS056", ("64Mi", "OOMKilled"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
     small = {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
-    return _run(ns, images, "run-memory", "x = bytearray(400 * 1024 * 1024)", resources=small)
+    return served(ns, images, "run-memory", "x = bytearray(400 * 1024 * 1024)", resources=small)
 
 
 @fault("run-liveness", "running", "KS057", ("livenessProbe", "startupProbe"), "restarts", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
     code = SERVE + "print('loading the model'); time.sleep(600); serve(8080)"
     probe = m.http("/v2/health/live", initialDelaySeconds=5, failureThreshold=2)
-    return _run(ns, images, "run-liveness", code, livenessProbe=probe, terminationGracePeriodSeconds=None)
+    return served(ns, images, "run-liveness", code, livenessProbe=probe, terminationGracePeriodSeconds=None)
 
 
 @fault("run-port", "running", "KS058", ("8080", "8085"), "seconds", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
-    return _run(ns, images, "run-port", SERVE + "serve(8085)", readinessProbe=m.http("/v2/health/ready"))
+    return served(ns, images, "run-port", SERVE + "serve(8085)", readinessProbe=m.http("/v2/health/ready"))
 
 
 @fault("run-tcp-port", "running", "KS058", ("8080", "8090"), "seconds", seconds=135)
 def _(ns: str, images: Images) -> list[Object]:
     code = "from http.server import *; ThreadingHTTPServer(('', 8090), SimpleHTTPRequestHandler).serve_forever()"
-    return _run(ns, images, "run-tcp-port", code)
+    return served(ns, images, "run-tcp-port", code)
 
 
 @fault("run-path", "running", "KS107", ("404", "/healthz/ready"), "seconds", seconds=60)
@@ -649,13 +656,13 @@ def _(ns: str, images: Images) -> list[Object]:
 
 @fault("run-exception", "running", "KS101", ("KeyError", "tenant_quota"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
-    return _run(ns, images, "run-exception", "settings = {}\nprint('starting')\nsettings['tenant_quota']")
+    return served(ns, images, "run-exception", "settings = {}\nprint('starting')\nsettings['tenant_quota']")
 
 
 @fault("run-signal", "running", "KS137", ("139", "SIGSEGV"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
     code = "import os, signal; signal.signal(signal.SIGSEGV, signal.SIG_DFL); print('vector unit on'); "
-    return _run(
+    return served(
         ns, images, "run-signal", code + "os.kill(os.getpid(), signal.SIGSEGV); import ctypes; ctypes.string_at(0)"
     )
 
@@ -663,7 +670,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("run-address", "running", "KS129", ("8080", "use"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
     sidecar = m.program(images.mlserver, SERVE + "serve(8080)", name="proxy", ports=None)
-    return _run(ns, images, "run-address", SERVE + "time.sleep(5); serve(8080)", sidecars=[sidecar])
+    return served(ns, images, "run-address", SERVE + "time.sleep(5); serve(8080)", sidecars=[sidecar])
 
 
 @fault("run-hangs", "running", "KS106", ("livenessProbe", "500"), "restarts", seconds=60)
@@ -677,7 +684,7 @@ class Sick(Handler):
 http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Sick).serve_forever()
 """
     )
-    return _run(
+    return served(
         ns, images, "run-hangs", code, livenessProbe=m.http("/v2/health/live", failureThreshold=2), readinessProbe=None
     )
 
@@ -706,18 +713,18 @@ def _(ns: str, images: Images) -> list[Object]:
 def _(ns: str, images: Images) -> list[Object]:
     probe = m.http("/v2/health/ready")
     probe["httpGet"]["scheme"] = "HTTPS"
-    return _run(ns, images, "more-scheme", SERVE + "serve(8080)", readinessProbe=probe)
+    return served(ns, images, "more-scheme", SERVE + "serve(8080)", readinessProbe=probe)
 
 
 @fault("more-exec", "running", "KS107", ("/tmp/warm",), seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
     probe = {"exec": {"command": ["cat", "/tmp/warm"]}, "periodSeconds": 5}
-    return _run(ns, images, "more-exec", SERVE + "serve(8080)", readinessProbe=probe)
+    return served(ns, images, "more-exec", SERVE + "serve(8080)", readinessProbe=probe)
 
 
 @fault("more-completes", "running", "KS101", ("exit code 0", "nothing to serve"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
-    return _run(ns, images, "more-completes", "print('nothing to serve, bye')")
+    return served(ns, images, "more-completes", "print('nothing to serve, bye')")
 
 
 @fault("more-shell", "running", "KS101", ("mlservr",), "restarts")
@@ -759,14 +766,14 @@ def _(ns: str, images: Images) -> list[Object]:
 def _(ns: str, images: Images) -> list[Object]:
     code = "import time; time.sleep(2); raise ConnectionError('no route to collector.lab.invalid:9411')"
     sidecar = m.program(images.mlserver, code, name="audit-agent", ports=None)
-    return _run(ns, images, "more-sidecar", SERVE + "serve(8080)", sidecars=[sidecar])
+    return served(ns, images, "more-sidecar", SERVE + "serve(8080)", sidecars=[sidecar])
 
 
 @fault("more-init", "storage", "KS101", ("prepare-schema", "table features is locked"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
     code = "raise RuntimeError('table features is locked')"
     init = {"name": "prepare-schema", "image": images.mlserver, "command": ["python3", "-c", code]}
-    return _run(ns, images, "more-init", SERVE + "serve(8080)", predictor={"initContainers": [init]})
+    return served(ns, images, "more-init", SERVE + "serve(8080)", predictor={"initContainers": [init]})
 
 
 @fault("more-items", "storage", "KS042", ("server-tls", "server.key"), "event:FailedMount", seconds=30)
@@ -788,7 +795,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("more-hostport", "scheduling", "KS125", ("18080",), "unscheduled", seconds=40)
 def _(ns: str, images: Images) -> list[Object]:
     ports = [{"containerPort": 8080, "hostPort": 18080, "protocol": "TCP"}]
-    return _run(ns, images, "more-hostport", SERVE + "serve(8080)", ports=ports, predictor={"minReplicas": 2})
+    return served(ns, images, "more-hostport", SERVE + "serve(8080)", ports=ports, predictor={"minReplicas": 2})
 
 
 @fault("more-unreadable", "mlserver", "KS054", ("model.joblib",), "restarts")
@@ -799,7 +806,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("more-longlog", "running", "KS101", ("OverflowError", "ledger page 77"), "restarts")
 def _(ns: str, images: Images) -> list[Object]:
     code = "for i in range(4000): print(f'INFO epoch {i} ' + 'x' * 80)\nraise OverflowError('ledger page 77')"
-    return _run(ns, images, "more-longlog", code)
+    return served(ns, images, "more-longlog", code)
 
 
 @fault("more-startup", "running", "KS107", ("startupProbe", "404"), seconds=80)
@@ -811,7 +818,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("more-transformer", "image", "KS026", ("registry.transformer.invalid",),
        "waiting:ImagePullBackOff,ErrImagePull", seconds=30)  # fmt: skip
 def _(ns: str, images: Images) -> list[Object]:
-    made = _run(ns, images, "more-transformer", SERVE + "serve(8080)")
+    made = served(ns, images, "more-transformer", SERVE + "serve(8080)")
     container = {
         "name": "kserve-container",
         "image": "registry.transformer.invalid/tokenise:3",
@@ -871,12 +878,12 @@ def _(ns: str, images: Images) -> list[Object]:
 def _(ns: str, images: Images) -> list[Object]:
     code = SERVE + "print('loading the model'); time.sleep(600); serve(8080)"
     probe = {**m.http("/v2/health/ready"), "failureThreshold": 3}
-    return _run(ns, images, "more-slowstart", code, startupProbe=probe)
+    return served(ns, images, "more-slowstart", code, startupProbe=probe)
 
 
 @fault("more-finalizer", "control_plane", "KS115", ("example.org/keep",), "seconds", seconds=75, deleted=True)
 def _(ns: str, images: Images) -> list[Object]:
-    made = _run(ns, images, "more-finalizer", SERVE + "serve(8080)")
+    made = served(ns, images, "more-finalizer", SERVE + "serve(8080)")
     made[1]["metadata"]["finalizers"] = ["example.org/keep"]
     return made
 
@@ -885,7 +892,7 @@ def _(ns: str, images: Images) -> list[Object]:
 def _(ns: str, images: Images) -> list[Object]:
     code = "import time; open('/tmp/f', 'wb').write(bytes(60 * 1024 * 1024)); time.sleep(3600)"
     limits = {"requests": {"cpu": "20m"}, "limits": {"memory": "256Mi", "ephemeral-storage": "10Mi"}}
-    return _run(ns, images, "more-ephemeral", code, resources=limits)
+    return served(ns, images, "more-ephemeral", code, resources=limits)
 
 
 # -- what looks like another fault, or like none ------------------------------------------------------------------------
@@ -899,7 +906,7 @@ def _(ns: str, images: Images) -> list[Object]:
 @fault("img-agent", "image", "KS026", ("agent",), "waiting:ImagePullBackOff,ErrImagePull", seconds=30)
 def _(ns: str, images: Images) -> list[Object]:
     logger = {"mode": "all", "url": "http://collector.lab.invalid/"}
-    return _run(ns, images, "img-agent", SERVE + "serve(8080)", predictor={"logger": logger})
+    return served(ns, images, "img-agent", SERVE + "serve(8080)", predictor={"logger": logger})
 
 
 @fault("tri-explicit", "triton", "KS052", ("echo", "explicit"), "ready")
@@ -948,28 +955,28 @@ def _(ns: str, images: Images) -> list[Object]:
     fails = "try:\n    raise LookupError('no column unit_price')\nexcept LookupError:\n    traceback.print_exc()"
     code = ANSWERS.format(wait=0, status=503, first=fails)
     probe = m.http("/v2/health/live", failureThreshold=2)
-    return _run(ns, images, "run-loadfails", code, livenessProbe=probe, readinessProbe=probe)
+    return served(ns, images, "run-loadfails", code, livenessProbe=probe, readinessProbe=probe)
 
 
 @fault("run-slowlive", "running", "KS106", ("livenessProbe", "timeoutSeconds 1"), "restarts", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
     code = ANSWERS.format(wait=4, status=200, first="")
     probe = m.http("/v2/health/live", failureThreshold=2, initialDelaySeconds=10)
-    return _run(ns, images, "run-slowlive", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
+    return served(ns, images, "run-slowlive", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
 
 
 @fault("run-liveport", "running", "KS058", ("livenessProbe", "8099", "8080"), "restarts", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
     code = ANSWERS.format(wait=0, status=200, first="")
     probe = m.http("/v2/health/live", 8099, failureThreshold=2, initialDelaySeconds=10)
-    return _run(ns, images, "run-liveport", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
+    return served(ns, images, "run-liveport", code, livenessProbe=probe, readinessProbe=m.http("/v2/health/ready"))
 
 
 @fault("run-slowstartup", "running", "KS107", ("startupProbe", "timeoutSeconds 1"), "restarts", seconds=60)
 def _(ns: str, images: Images) -> list[Object]:
     says = "print('INFO: Uvicorn running on http://0.0.0.0:8080 (Press CTRL+C to quit)')"
     code = ANSWERS.format(wait=4, status=200, first=says)
-    return _run(ns, images, "run-slowstartup", code, startupProbe=m.http("/v2/health/live", failureThreshold=3))
+    return served(ns, images, "run-slowstartup", code, startupProbe=m.http("/v2/health/live", failureThreshold=3))
 
 
 @fault("run-throttled", "running", "KS057", ("startupProbe", "CPU limit is 20m"), "restarts", seconds=60)
@@ -977,26 +984,26 @@ def _(ns: str, images: Images) -> list[Object]:
     code = SERVE + "sum(i * i for i in range(60_000_000)); serve(8080)"
     probe = {**m.http("/v2/health/ready"), "failureThreshold": 4}
     limits = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "20m", "memory": "256Mi"}}
-    return _run(ns, images, "run-throttled", code, startupProbe=probe, resources=limits)
+    return served(ns, images, "run-throttled", code, startupProbe=probe, resources=limits)
 
 
 @fault("run-poststart", "running", "KS101", ("postStart", "warm-up"), "restarts", seconds=40)
 def _(ns: str, images: Images) -> list[Object]:
     hook = {"postStart": {"exec": {"command": ["sh", "-c", "exec /opt/warm-up"]}}}
-    return _run(ns, images, "run-poststart", SERVE + "print('INFO serving'); serve(8080)", lifecycle=hook)
+    return served(ns, images, "run-poststart", SERVE + "print('INFO serving'); serve(8080)", lifecycle=hook)
 
 
 @fault("run-tiny", "running", "KS056", ("2Mi", "memory limit"), "failed")
 def _(ns: str, images: Images) -> list[Object]:
     tiny = {"requests": {"cpu": "20m", "memory": "2Mi"}, "limits": {"memory": "2Mi"}}
     sidecar = m.program(images.mlserver, "import time; time.sleep(3600)", name="proxy", ports=None)
-    return _run(ns, images, "run-tiny", SERVE + "serve(8080)", resources=tiny, sidecars=[sidecar])
+    return served(ns, images, "run-tiny", SERVE + "serve(8080)", resources=tiny, sidecars=[sidecar])
 
 
 @fault("run-tinypod", "running", "KS056", ("2Mi", "sandbox"), "event:FailedCreatePodSandBox")
 def _(ns: str, images: Images) -> list[Object]:
     tiny = {"requests": {"cpu": "20m", "memory": "2Mi"}, "limits": {"memory": "2Mi"}}
-    return _run(ns, images, "run-tinypod", SERVE + "serve(8080)", resources=tiny)
+    return served(ns, images, "run-tinypod", SERVE + "serve(8080)", resources=tiny)
 
 
 # -- healthy and suspicious -------------------------------------------------------------------------------------------
@@ -1024,7 +1031,7 @@ def _(ns: str, images: Images) -> list[Object]:
 
 @healthy("ok-zero", "seconds", seconds=20)
 def _(ns: str, images: Images) -> list[Object]:
-    return _run(ns, images, "ok-zero", SERVE + "serve(8080)", predictor={"minReplicas": 0})
+    return served(ns, images, "ok-zero", SERVE + "serve(8080)", predictor={"minReplicas": 0})
 
 
 @healthy("ok-loading", "seconds", seconds=70)
@@ -1034,7 +1041,7 @@ def _(ns: str, images: Images) -> list[Object]:
         + "print('ERROR: NVML not found, going on without GPU'); print('loading 40 GB'); time.sleep(1200); serve(8080)"
     )
     probe = {**m.http("/v2/health/ready"), "periodSeconds": 10, "failureThreshold": 60}
-    return _run(ns, images, "ok-loading", code, startupProbe=probe)
+    return served(ns, images, "ok-loading", code, startupProbe=probe)
 
 
 @healthy("ok-stale", "ready", settled_first="no_deployment", timeout=400,
@@ -1060,7 +1067,7 @@ if not os.path.exists("/state/seen"):
 serve(8080)
 """
     )
-    return _run(
+    return served(
         ns, images, "ok-restarted", code,
         volumes=[{"name": "state", "emptyDir": {}}],
         volumeMounts=[{"name": "state", "mountPath": "/state"}],
@@ -1078,7 +1085,7 @@ print("Traceback (most recent call last):\\n  File 'x', line 1\\nImportError: no
 serve(8080)
 """
     )
-    return _run(ns, images, "ok-noisy", code)
+    return served(ns, images, "ok-noisy", code)
 
 
 @healthy("ok-custom")
@@ -1092,9 +1099,11 @@ def _(ns: str, images: Images) -> list[Object]:
     return [broken]
 
 
-@healthy("ok-rolled", "ready", later=lambda ns, images: _run(ns, images, "ok-rolled", SERVE + "print(2)\nserve(8080)"))
+@healthy(
+    "ok-rolled", "ready", later=lambda ns, images: served(ns, images, "ok-rolled", SERVE + "print(2)\nserve(8080)")
+)
 def _(ns: str, images: Images) -> list[Object]:
-    return _run(ns, images, "ok-rolled", SERVE + "serve(8080)")
+    return served(ns, images, "ok-rolled", SERVE + "serve(8080)")
 
 
 @healthy("ok-metricsfirst", "seconds", seconds=70)
@@ -1110,14 +1119,14 @@ def _(ns: str, images: Images) -> list[Object]:
         {"containerPort": 8082, "name": "second", "protocol": "TCP"},
     ]
     probe = {**m.http("/v2/health/ready"), "periodSeconds": 10, "failureThreshold": 60}
-    return _run(ns, images, "ok-metricsfirst", code, startupProbe=probe, ports=both)
+    return served(ns, images, "ok-metricsfirst", code, startupProbe=probe, ports=both)
 
 
 @healthy("ok-slowload", "seconds", seconds=140)
 def _(ns: str, images: Images) -> list[Object]:
     """A server without startup probe that loads for long, within the time that its rollout may take."""
     code = SERVE + "print('loading 40 GB'); time.sleep(1200); serve(8080)"
-    return _run(ns, images, "ok-slowload", code, readinessProbe=m.http("/v2/health/ready"))
+    return served(ns, images, "ok-slowload", code, readinessProbe=m.http("/v2/health/ready"))
 
 
 @healthy("ok-dependency", "ready", seconds=125)
@@ -1133,7 +1142,7 @@ if os.path.getsize("/state/runs") < 3:
 serve(8080)
 """
     )
-    return _run(
+    return served(
         ns, images, "ok-dependency", code,
         volumes=[{"name": "state", "emptyDir": {}}],
         volumeMounts=[{"name": "state", "mountPath": "/state"}],

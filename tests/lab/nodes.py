@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
@@ -15,15 +16,30 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 
-from tests.lab.cases import BUSY_NODE, DRIVERLESS_NODE, GPU_NODE
+from tests.lab.cases import BUSY_NODE, CORDONED_NODE, DRIVERLESS_NODE, GPU_NODE, PRESSED_NODE, SLOT
 
 LEASE = Resource("coordination.k8s.io/v1", "Lease", "leases", True)
 MANAGER = "modelserving-lab"
 
-NODES: tuple[tuple[str, dict[str, str], dict[str, str], dict[str, str]], ...] = (
-    (GPU_NODE, {"nvidia.com/gpu": "4"}, {"nvidia.com/gpu.present": "true"}, {"dedicated": "inference"}),
-    (BUSY_NODE, {"nvidia.com/gpu": "1"}, {"nvidia.com/gpu.present": "true"}, {"dedicated": "training"}),
-    (DRIVERLESS_NODE, {}, {"nvidia.com/gpu.present": "true"}, {"lab": "driverless"}),
+
+@dataclass(frozen=True)
+class Fake:
+    """``taints`` are NoSchedule; ``conditions`` are True beside Ready, and Kubernetes taints the node for them."""
+
+    name: str
+    devices: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: dict[str, str] = field(default_factory=dict)
+    conditions: tuple[str, ...] = ()
+    cordoned: bool = False
+
+
+NODES = (
+    Fake(GPU_NODE, {"nvidia.com/gpu": "4"}, {"nvidia.com/gpu.present": "true"}, {"dedicated": "inference"}),
+    Fake(BUSY_NODE, {"nvidia.com/gpu": "1"}, {"nvidia.com/gpu.present": "true"}, {"dedicated": "training"}),
+    Fake(DRIVERLESS_NODE, {}, {"nvidia.com/gpu.present": "true"}, {"lab": "driverless"}),
+    Fake(CORDONED_NODE, cordoned=True),
+    Fake(PRESSED_NODE, taints={"node.kubernetes.io/disk-pressure": ""}, conditions=("DiskPressure",)),
 )
 
 
@@ -37,8 +53,9 @@ class FakeNodes:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> FakeNodes:
-        for name, devices, labels, taints in NODES:
-            self._create(name, devices, labels, taints)
+        for fake in NODES:
+            self._create(fake)
+        self._slots({SLOT: "1"})
         self.client.apply(resources.POD, self._holder(), manager=MANAGER, force=True)
         self._thread.start()
         return self
@@ -48,28 +65,43 @@ class FakeNodes:
         self._thread.join(timeout=20)
         path = resources.POD.path(self.namespace, "training-job")
         self.client.raw("DELETE", path, query={"gracePeriodSeconds": 0})
-        for name, *_rest in NODES:
-            self.client.delete(resources.NODE, name)
-            self.client.delete(LEASE, name, "kube-node-lease")
+        self._slots({SLOT: None})
+        for fake in NODES:
+            self.client.delete(resources.NODE, fake.name)
+            self.client.delete(LEASE, fake.name, "kube-node-lease")
 
-    def _create(self, name: str, devices: dict[str, str], labels: dict[str, str], taints: dict[str, str]) -> None:
+    def _slots(self, amounts: dict[str, str | None]) -> None:
+        """An extended resource of the real node: the kubelet keeps what others write there."""
+        real = self.client.list(resources.NODE, label_selector="node-role.kubernetes.io/control-plane")
+        for node in real:
+            self.client.patch(
+                resources.NODE, node["metadata"]["name"], {"status": {"capacity": amounts}}, subresource="status"
+            )
+
+    def _create(self, fake: Fake) -> None:
+        spec: dict[str, Any] = {"unschedulable": True} if fake.cordoned else {}
+        if fake.taints:
+            spec["taints"] = [
+                {"key": key, "value": value, "effect": "NoSchedule"} for key, value in fake.taints.items()
+            ]
         node = {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {
-                "name": name,
-                "labels": {"kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", **labels},
+                "name": fake.name,
+                "labels": {"kubernetes.io/hostname": fake.name, "kubernetes.io/arch": "amd64", **fake.labels},
             },
-            "spec": {"taints": [{"key": key, "value": value, "effect": "NoSchedule"} for key, value in taints.items()]},
+            "spec": spec,
         }
         self.client.apply(resources.NODE, node, manager=MANAGER, force=True)
-        amounts = {"cpu": "8", "memory": "32Gi", "pods": "110", **devices}
+        amounts = {"cpu": "8", "memory": "32Gi", "pods": "110", **fake.devices}
         self.client.patch(
-            resources.NODE, name, {"status": {"capacity": amounts, "allocatable": amounts}}, subresource="status"
+            resources.NODE, fake.name, {"status": {"capacity": amounts, "allocatable": amounts}}, subresource="status"
         )
-        self._renew(name)
+        self._renew(fake)
 
-    def _renew(self, name: str) -> None:
+    def _renew(self, fake: Fake) -> None:
+        name = fake.name
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         ready = {
             "type": "Ready",
@@ -79,8 +111,12 @@ class FakeNodes:
             "lastHeartbeatTime": now,
             "lastTransitionTime": now,
         }
+        others = [
+            {**ready, "type": kind, "reason": f"KubeletHas{kind}", "message": f"kubelet has {kind}"}
+            for kind in fake.conditions
+        ]
         self.client.patch(
-            resources.NODE, name, {"status": {"conditions": [ready]}}, kind="strategic", subresource="status"
+            resources.NODE, name, {"status": {"conditions": [ready, *others]}}, kind="strategic", subresource="status"
         )
         lease = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -96,9 +132,9 @@ class FakeNodes:
 
     def _beat(self) -> None:
         while not self._end.wait(10):
-            for name, *_rest in NODES:
+            for fake in NODES:
                 try:
-                    self._renew(name)
+                    self._renew(fake)
                 except ClusterError:
                     continue
 

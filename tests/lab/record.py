@@ -19,6 +19,7 @@ CLUSTER_KINDS = ("nodes", "persistentvolumes", "storageclasses.storage.k8s.io", 
                  "clusterservingruntimes.serving.kserve.io")  # fmt: skip
 CONTROL_KINDS = ("mutatingwebhookconfigurations.admissionregistration.k8s.io",
                  "validatingwebhookconfigurations.admissionregistration.k8s.io")  # fmt: skip
+CONTROL = "kserve"
 LABEL = "serving.kserve.io/inferenceservice"
 LOG = 12000
 
@@ -27,7 +28,7 @@ def write(folder: Path, case: Case, namespace: str, snapshot: dict[str, Any]) ->
     folder.mkdir(parents=True, exist_ok=True)
     data = part(case, namespace, snapshot)
     expected = {"name": case.name, "kind": case.kind, "code": case.code, "words": list(case.words),
-                "namespace": namespace, "exclusive": bool(case.exclusive)}  # fmt: skip
+                "namespace": namespace, "exclusive": case.anywhere}  # fmt: skip
     text = json.dumps({"expected": expected, "snapshot": data}, sort_keys=True, separators=(",", ":"))
     (folder / f"{case.name}.json").write_text(text + "\n")
 
@@ -44,7 +45,8 @@ def part(case: Case, namespace: str, snapshot: dict[str, Any]) -> dict[str, Any]
     data["logs"] = [
         _short(log)
         for log in data["logs"]
-        if case.exclusive or (log["namespace"] == namespace and log["pod"].startswith(case.name))
+        if (case.exclusive and log["namespace"] == CONTROL)
+        or (log["namespace"] == namespace and log["pod"].startswith(case.name))
     ]
     data["probes"] = [item for item in data["probes"] if item["service"] == case.name or item["purpose"] == "webhook"]
     data["names_of"] = {key: {namespace: spaces.get(namespace) or []} for key, spaces in data["names_of"].items()}
@@ -67,15 +69,17 @@ def _distinct(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _belongs(case: Case, namespace: str, key: str, item: dict[str, Any]) -> bool:
     metadata = item.get("metadata") or {}
-    if case.exclusive:
-        return metadata.get("namespace") in (None, "kserve")
+    if key == "namespaces":
+        return metadata.get("name") == namespace
+    if case.exclusive and metadata.get("namespace") in (None, CONTROL):
+        return True
     if key == "persistentvolumes":
         return ((item.get("spec") or {}).get("claimRef") or {}).get("namespace") == namespace
     if key in CLUSTER_KINDS:
         return True
     if key in CONTROL_KINDS:
         return False
-    if metadata.get("namespace") == "kserve":
+    if metadata.get("namespace") == CONTROL:
         return key in ("deployments.apps",)
     if metadata.get("namespace") != namespace and "servingruntimes" not in key:
         return False
@@ -98,7 +102,11 @@ def _lean(item: dict[str, Any]) -> dict[str, Any]:
         item["status"] = {
             "allocatable": status.get("allocatable"),
             "capacity": status.get("capacity"),
-            "conditions": [entry for entry in status.get("conditions") or [] if entry.get("type") == "Ready"],
+            "conditions": [
+                entry
+                for entry in status.get("conditions") or []
+                if entry.get("type") == "Ready" or entry.get("status") == "True"
+            ],
             "nodeInfo": {"architecture": (status.get("nodeInfo") or {}).get("architecture")},
         }
     if item.get("kind") == "Pod":
@@ -109,7 +117,8 @@ def _lean(item: dict[str, Any]) -> dict[str, Any]:
         containers = ((spec.get("template") or {}).get("spec") or {}).get("containers") or []
         images = [{"name": entry.get("name"), "image": entry.get("image")} for entry in containers]
         kept = {"replicas": spec.get("replicas"), "selector": spec.get("selector")}
-        item["spec"] = {**kept, "template": {"spec": {"containers": images}}}
+        volumes = ((spec.get("template") or {}).get("spec") or {}).get("volumes") or []
+        item["spec"] = {**kept, "template": {"spec": {"containers": images, "volumes": volumes}}}
     if item.get("kind") == "Event":
         for name in ("source", "reportingComponent", "reportingInstance", "eventTime", "action"):
             item.pop(name, None)

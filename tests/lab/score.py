@@ -38,7 +38,7 @@ class Verdict:
 
 def judge(case: Case, namespace: str, findings: Iterable[Finding], settled: bool = True) -> Verdict:
     """Compare the findings that hit the case's service with what the case broke."""
-    relevant = [finding for finding in findings if case.exclusive or _hits(finding, namespace, case.service)]
+    relevant = [finding for finding in findings if case.anywhere or _hits(finding, namespace, case.service)]
     verdict = Verdict(case, findings=relevant, settled=settled)
     errors = [finding for finding in relevant if finding["severity"] == "error"]
     if case.kind == HEALTHY:

@@ -61,6 +61,12 @@ class State:
     def _evicted(self, pods: list[Object], _namespace: str, _service: str, _values: list[str]) -> bool:
         return any((pod.get("status") or {}).get("reason") == "Evicted" for pod in pods)
 
+    def _pods(self, pods: list[Object], _namespace: str, _service: str, _values: list[str]) -> bool:
+        return bool(pods)
+
+    def _gone(self, pods: list[Object], _namespace: str, _service: str, _values: list[str]) -> bool:
+        return not pods
+
     def _unscheduled(self, pods: list[Object], _namespace: str, _service: str, _values: list[str]) -> bool:
         return any(not podstate.scheduled(pod) for pod in pods)
 

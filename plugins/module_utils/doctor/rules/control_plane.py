@@ -445,6 +445,9 @@ def log_entries(text: str) -> Iterator[dict[str, Any]]:
             yield entry
 
 
+_TRACES = ("stacktrace", "errorVerbose")
+
+
 def records_about(text: str, services: list[tuple[str, str]], most: int) -> list[str]:
     """The log's lines with an error about one of the services, so many of the newest for each, in the log's order."""
     kept: dict[tuple[str, str], list[tuple[int, str]]] = {}
@@ -454,19 +457,18 @@ def records_about(text: str, services: list[tuple[str, str]], most: int) -> list
         for entry in log_entries(line):
             for service in services:
                 if entry.get("error") and about_service(entry, *service):
-                    entry.pop("stacktrace", None)
-                    kept.setdefault(service, []).append((number, json.dumps(entry)))
+                    told = {key: value for key, value in entry.items() if key not in _TRACES}
+                    kept.setdefault(service, []).append((number, json.dumps(told)))
     newest = {item for lines in kept.values() for item in lines[-most:]}
     return [line for _number, line in sorted(newest)]
 
 
 def about_service(entry: dict[str, Any], namespace: str, name: str) -> bool:
-    """Whether a record of the controller's log is about that service."""
-    about = entry.get("InferenceService")
-    if isinstance(about, dict):
-        return (about.get("namespace"), about.get("name")) == (namespace, name)
-    named = name in (entry.get("name"), entry.get("Name"), entry.get("isvc"), about)
-    return named and entry.get("namespace", namespace) == namespace
+    """Whether a record of the controller's log is about that service; one that names no namespace is about none.
+
+    controller-runtime names the object in every "Reconciler error"; KServe's own records name the service alone.
+    """
+    return (entry.get("namespace"), entry.get("name")) == (namespace, name)
 
 
 def not_deleted(case: Case) -> Finding | None:

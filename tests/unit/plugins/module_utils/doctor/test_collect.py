@@ -253,6 +253,67 @@ def test_a_login_page_is_an_error_and_no_empty_snapshot(answer: Response) -> Non
         look(client)
 
 
+MANAGER = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "namespace": "kserve",
+        "name": "kserve-controller-manager-1",
+        "labels": {"control-plane": "kserve-controller-manager"},
+    },
+    "spec": {"containers": [{"name": "manager"}]},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+def test_of_a_running_controllers_log_only_what_waiting_services_need_is_kept() -> None:
+    about = {"name": "iris", "namespace": hm.NS}
+    lines = [
+        {"level": "info", "ts": hm.NOW, "msg": "Reconciling", **about},
+        {"level": "error", "ts": hm.NOW, "msg": "Reconciler error", **about, "name": "other", "error": "not asked for"},
+        {
+            "level": "error",
+            "ts": hm.NOW,
+            "msg": "Reconciler error",
+            **about,
+            "error": "no room",
+            "stacktrace": "x" * 99,
+        },
+    ]
+    client = Recorded(hm.runtime(), hm.service(status={"conditions": []}), CONTROLLER, MANAGER)
+    client.log_texts = {("manager", False): "\n".join(json.dumps(line) for line in lines)}
+    data = look(client)
+    (log,) = data["logs"]
+    assert (log["namespace"], log["container"]) == ("kserve", "manager")
+    assert "no room" in log["head"] and "not asked for" not in log["head"] and "stacktrace" not in log["head"]
+    assert any("no room" in item["cause"] for item in diagnose.diagnose(data)["findings"])
+    content = Recorded(*healthy(1), CONTROLLER, MANAGER)
+    content.log_texts = client.log_texts
+    assert look(content)["logs"] == []
+
+
+def test_the_controllers_events_are_read_though_only_other_namespaces_were_asked_for() -> None:
+    pod = {**MANAGER, "status": {}}
+    event = hm.event(pod, "FailedMount", 'secret "x" not found')
+    asked = look(Recorded(*healthy(1), CONTROLLER, pod, event), namespaces=[hm.NS])
+    assert [item["reason"] for item in asked["objects"][snapshot.EVENTS]] == ["FailedMount"]
+    everything = look(Recorded(*healthy(1), CONTROLLER, pod, event))
+    assert [item["reason"] for item in everything["objects"][snapshot.EVENTS]] == ["FailedMount"]
+
+
+def test_the_namespace_of_a_pod_without_its_model_is_read() -> None:
+    source = {"annotations": {"internal.serving.kserve.io/storage-initializer-sourceuri": "s3://bucket/iris"}}
+    made = [hm.runtime(), hm.service(), hm.deployment(), hm.replicaset()]
+    client = Recorded(*made, hm.pod(metadata=source))
+    look(client)
+    assert client.lists()["namespaces"] == 1
+    mounted = Recorded(
+        *made, hm.pod(metadata=source, container={"volumeMounts": [{"name": "m", "mountPath": "/mnt/models"}]})
+    )
+    look(mounted)
+    assert mounted.lists()["namespaces"] == 0
+
+
 # -- probes -------------------------------------------------------------------------------------------------------------
 
 

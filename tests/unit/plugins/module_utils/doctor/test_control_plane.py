@@ -378,6 +378,12 @@ def test_the_controllers_log_tells_why_it_does_not_go_on(service: dict[str, Any]
     assert "the gateway is gone" in finding["cause"]
 
 
+def test_a_record_without_a_namespace_may_be_about_another_service_of_the_name() -> None:
+    entry = {"level": "error", "ts": hm.JUST_NOW, "msg": "Failed to reconcile", "Name": "iris", "error": "who knows"}
+    data = cluster(unfinished(), hm.pod(ready=True), manager(), logs=log(entry))
+    assert [item["severity"] for item in hm.diagnosed(data)["findings"]] == ["warning"]
+
+
 def test_an_old_record_of_the_controller_proves_nothing() -> None:
     data = cluster(unfinished(), hm.pod(ready=True), manager(), logs=log(record("long ago", ts=hm.EARLIER)))
     assert [item["severity"] for item in hm.diagnosed(data)["findings"]] == ["warning"]
