@@ -32,6 +32,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.c
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, metrics, protocol
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
+# Seconds until a webhook that did not answer is asked again.
+SECOND_TRY = 3.0
 WORKERS = 16
 TIMEOUT = 10.0
 BODY = 4096
@@ -252,8 +254,19 @@ def _dry_runs(client: Client, view: snap.View, data: dict[str, Any]) -> list[dic
     keys = (snap.MUTATING_WEBHOOKS, snap.VALIDATING_WEBHOOKS)
     if namespace is None or all(view.seen(key) and not view.all(key) for key in keys):
         return []
-    results = each(lambda body: _dry_run(client, body, namespace, data), _samples(view), WORKERS)
+    results = each(lambda body: _dry_run_twice(client, body, namespace, data), _samples(view), WORKERS)
     return [item.value for item in results if item.value is not None]
+
+
+def _dry_run_twice(
+    client: Client, sample: tuple[Resource, dict[str, Any]], namespace: str, data: dict[str, Any]
+) -> dict[str, Any] | None:
+    """A webhook that fails once may only have lost a connection: it counts when it fails again."""
+    found = _dry_run(client, sample, namespace, data)
+    if found is None or not found["error"]:
+        return found
+    time.sleep(SECOND_TRY)
+    return _dry_run(client, sample, namespace, data)
 
 
 def _namespace_for_writes(view: snap.View, data: Mapping[str, Any]) -> str | None:
