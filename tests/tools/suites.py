@@ -91,9 +91,10 @@ CLUSTERS = {
     "baseline": Cluster("modelserving-baseline", kserve_version="v0.15.2"),
 }
 
-# Topics of tests/integration: the first ones with every change, the others, which start many servers, in make test-all.
-ALWAYS = ("admission", "catalogue", "migration", "packaging", "selection", "serving_runtime")
-LONG = ("docs", "doctor", "formats", "inference_service", "report")
+# Topics of tests/integration. Those of the second list look at a whole cluster, or start many servers: they come when
+# the others have taken theirs away.
+FIRST = ("admission", "catalogue", "migration", "packaging", "selection", "serving_runtime")
+THEN = ("docs", "doctor", "formats", "inference_service", "report")
 
 SUITES = (
     Suite("ruff", ("ruff", "check", ".")),
@@ -107,9 +108,9 @@ SUITES = (
     Suite("sanity", (sys.executable, str(ROOT / "tests" / "tools" / "sanity.py")), MIRROR),
     Suite("unit", _pytest("tests/unit", "-n", "2")),
     Suite("molecule", ("molecule", "test", "--destroy", "never"), MIRROR, cluster="main"),
-    Suite("integration", _integration(*ALWAYS), cluster="main"),
-    Suite("long", _integration(*LONG), cluster="main", only_full=True),
-    Suite("nodes", _integration("gpu"), cluster="nodes", only_full=True),
+    Suite("integration", _integration(*FIRST), cluster="main"),
+    Suite("services", _integration(*THEN), cluster="main"),
+    Suite("nodes", _integration("gpu"), cluster="nodes"),
     Suite("oldest", _integration("oldest"), cluster="main", only_full=True),
     Suite("baseline", _integration("baseline"), cluster="baseline", only_full=True),
 )
