@@ -29,7 +29,7 @@ from ansible_collections.modelserving.kserve.plugins.plugin_utils import manifes
 SERVICE = kinds.INFERENCE_SERVICE[1]
 RUNTIME = kinds.SERVING_RUNTIME[1]
 CLUSTER_RUNTIME = kinds.CLUSTER_SERVING_RUNTIME[1]
-API = {kind: api for api, kind, *_ in (kinds.INFERENCE_SERVICE, kinds.SERVING_RUNTIME, kinds.CLUSTER_SERVING_RUNTIME)}
+API = {kind[1]: kind[0] for kind in (kinds.INFERENCE_SERVICE, kinds.SERVING_RUNTIME, kinds.CLUSTER_SERVING_RUNTIME)}
 
 Object = dict[str, Any]
 

@@ -25,7 +25,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes 
 )
 
 Resource = t.Mapping[str, t.Any]
-Identity = tuple[str, str | None, str]
+Identity: t.TypeAlias = "tuple[str, str | None, str]"  # kind, namespace (None: cluster-wide), name
 
 
 class Runtimes:

@@ -36,15 +36,31 @@ EXPIRY_WARNING = 14 * 86400.0
 
 # What services depend on, by kind of configuration (config/webhook/manifests.yaml): the webhook, and what it does.
 REGISTERED: tuple[tuple[str, str, str, str], ...] = (
-    (snap.MUTATING_WEBHOOKS, "MutatingWebhookConfiguration", "inferenceservice.kserve-webhook-server.pod-mutator",
-     "pods are made without their model, agent and metrics settings"),
-    (snap.MUTATING_WEBHOOKS, "MutatingWebhookConfiguration", "inferenceservice.kserve-webhook-server.defaulter",
-     "services are stored without KServe's defaults"),
-    (snap.VALIDATING_WEBHOOKS, "ValidatingWebhookConfiguration", "inferenceservice.kserve-webhook-server.validator",
-     "services are stored unchecked"),
-    (snap.VALIDATING_WEBHOOKS, "ValidatingWebhookConfiguration", "servingruntime.kserve-webhook-server.validator",
-     "runtimes are stored unchecked"),
-)  # fmt: skip
+    (
+        snap.MUTATING_WEBHOOKS,
+        "MutatingWebhookConfiguration",
+        "inferenceservice.kserve-webhook-server.pod-mutator",
+        "pods are made without their model, agent and metrics settings",
+    ),
+    (
+        snap.MUTATING_WEBHOOKS,
+        "MutatingWebhookConfiguration",
+        "inferenceservice.kserve-webhook-server.defaulter",
+        "services are stored without KServe's defaults",
+    ),
+    (
+        snap.VALIDATING_WEBHOOKS,
+        "ValidatingWebhookConfiguration",
+        "inferenceservice.kserve-webhook-server.validator",
+        "services are stored unchecked",
+    ),
+    (
+        snap.VALIDATING_WEBHOOKS,
+        "ValidatingWebhookConfiguration",
+        "servingruntime.kserve-webhook-server.validator",
+        "runtimes are stored unchecked",
+    ),
+)
 CONFIGURATION = "inferenceservice.serving.kserve.io"
 
 # What makes a pod one that the pod webhook has to give a model, and where it puts it (storage_initializer_injector.go).
@@ -212,7 +228,7 @@ def _service_faults(view: snap.View) -> Iterator[Finding]:
                 "InferenceService or a runtime fails.",
                 [in_field(configuration, f"webhooks[{webhook.get('name')}].clientConfig.service", "/".join(where))],
                 remedy="Restore the Service from KServe's installation.",
-            )  # fmt: skip
+            )
         elif endpoints_ready(view, where[0], where[1]) is False:
             selector = (service.get("spec") or {}).get("selector") or {}
             pairs = ", ".join(f"{key}={value}" for key, value in sorted(selector.items()))
@@ -223,7 +239,7 @@ def _service_faults(view: snap.View) -> Iterator[Finding]:
                 f"controller runs: its selector is {pairs or 'empty'}. Writes of services and runtimes fail.",
                 [in_field(service, "spec.selector", pairs)],
                 remedy="Restore the Service's selector and port from KServe's installation.",
-            )  # fmt: skip
+            )
 
 
 def _collected(view: snap.View, namespace: str) -> bool:
@@ -268,16 +284,28 @@ def _bundle_fault(
     try:
         found = certificates.from_bundle(bundle)
     except ValueError as error:
-        yield general("KS018", about, f"The caBundle of {names} is unusable: {error}. Calls of the webhook fail.",
-                       [in_field(configuration, path, str(error))])  # fmt: skip
+        yield general(
+            "KS018",
+            about,
+            f"The caBundle of {names} is unusable: {error}. Calls of the webhook fail.",
+            [in_field(configuration, path, str(error))],
+        )
         return
     end = max(item.not_after for item in found)
     if end < view.now:
-        yield general("KS018", about, f"The CA certificate of {names} expired at {snap.stamp(end)}: calls fail "
-                       "with x509.", [in_field(configuration, path, f"notAfter {snap.stamp(end)}")])  # fmt: skip
+        yield general(
+            "KS018",
+            about,
+            f"The CA certificate of {names} expired at {snap.stamp(end)}: calls fail with x509.",
+            [in_field(configuration, path, f"notAfter {snap.stamp(end)}")],
+        )
     elif end < view.now + EXPIRY_WARNING:
-        yield general("KS131", about, f"The CA certificate of {names} expires at {snap.stamp(end)}.",
-                       [in_field(configuration, path, f"notAfter {snap.stamp(end)}")])  # fmt: skip
+        yield general(
+            "KS131",
+            about,
+            f"The CA certificate of {names} expires at {snap.stamp(end)}.",
+            [in_field(configuration, path, f"notAfter {snap.stamp(end)}")],
+        )
 
 
 def _dry_run_fault(view: snap.View, probe: dict[str, Any]) -> Iterator[Finding]:
