@@ -34,8 +34,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        access, self._task.args = asking.split(self._task.args)
-        _validated, given = self.validate_argument_spec(ARGUMENTS)
+        access, given = asking.arguments(self, ARGUMENTS)
         question = choosing.Question()
         try:
             _read_files(question, given)

@@ -37,8 +37,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        access, self._task.args = asking.split(self._task.args)
-        _validated, given = self.validate_argument_spec(ARGUMENTS)
+        access, given = asking.arguments(self, ARGUMENTS)
         if not given["paths"] and not given["live"]:
             raise AnsibleActionFail(
                 "There is nothing to migrate: name paths, or set live to report the cluster's services"
