@@ -71,12 +71,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 services:
-  description: The InferenceServices, without C(status) and C(metadata.managedFields).
+  description: >-
+      The InferenceServices, without C(status), C(metadata.managedFields) and kubectl's annotation of what was applied
+      last; values of variables whose names speak of secrets are redacted.
   returned: always
   type: list
   elements: dict
 runtimes:
-  description: The ServingRuntimes and ClusterServingRuntimes, without C(status) and C(metadata.managedFields).
+  description: The ServingRuntimes and ClusterServingRuntimes, without the same.
   returned: always
   type: list
   elements: dict

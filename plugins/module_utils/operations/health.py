@@ -28,6 +28,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import 
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, inference
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.known_runtimes import if_served
 
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
@@ -334,9 +335,7 @@ def _list(client: Client, task: Task, resource: Resource, label_selector: str | 
 
 def _cluster_runtimes(client: Client, found: Found) -> list[Object]:
     try:
-        return client.list(CLUSTER_SERVING_RUNTIME)
-    except errors.ApiMissing:  # OpenShift AI may not have the kind
-        return []
+        return if_served(client, CLUSTER_SERVING_RUNTIME)
     except errors.Forbidden as error:
         found.miss(CLUSTER_SERVING_RUNTIME.plural, error)
         return []

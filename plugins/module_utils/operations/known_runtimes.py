@@ -24,6 +24,17 @@ FRESH = 3.0
 Object = dict[str, Any]
 
 
+def if_served(client: Client, resource: Resource) -> list[Object]:
+    """All runtimes of a kind; none where the cluster does not serve it, as OpenShift AI may lack the cluster's kind.
+
+    Raises any other ClusterError: what may not be read is not known to be absent.
+    """
+    try:
+        return client.list(resource)
+    except errors.ApiMissing:
+        return []
+
+
 class KnownRuntimes:
     """ServingRuntimes of some namespaces and all ClusterServingRuntimes."""
 
@@ -63,18 +74,12 @@ class KnownRuntimes:
     def _read(self) -> None:
         self._asked_at, self._answered = self.clock(), False
         try:
-            self._known = [*self._of_the_cluster(), *self._of_namespaces()]
+            self._known = [*if_served(self.client, CLUSTER_SERVING_RUNTIME), *self._of_namespaces()]
         except errors.Forbidden as error:
             self._forbidden = True
             self.on_forbidden(error)
         else:
             self._answered = True
-
-    def _of_the_cluster(self) -> list[Object]:
-        try:
-            return self.client.list(CLUSTER_SERVING_RUNTIME)
-        except errors.ApiMissing:  # OpenShift AI may not have the kind
-            return []
 
     def _of_namespaces(self) -> list[Object]:
         answers = pool.each(

@@ -17,7 +17,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, shown
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.known_runtimes import if_served
 
 INFERENCE_SERVICE = Resource(*kinds.INFERENCE_SERVICE)
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
@@ -100,7 +101,15 @@ def _runtimes(client: Client, task: Task, seen: Seen) -> list[Object]:
             found = _lists(client, SERVING_RUNTIME, namespaces, seen)[0]
     else:
         found = _lists(client, SERVING_RUNTIME, namespaces, seen)[0]
-    return found + _lists(client, CLUSTER_SERVING_RUNTIME, (None,), seen)[0]
+    return found + _of_the_cluster(client, seen)
+
+
+def _of_the_cluster(client: Client, seen: Seen) -> list[Object]:
+    try:
+        return list(map(_trimmed, if_served(client, CLUSTER_SERVING_RUNTIME)))
+    except errors.Forbidden as error:
+        seen.unseen.append(_unseen(CLUSTER_SERVING_RUNTIME, None, error))
+        return []
 
 
 def _lists(
@@ -133,6 +142,5 @@ def _unseen(resource: Resource, namespace: str | None, error: errors.ClusterErro
 
 
 def _trimmed(item: Object) -> Object:
-    """An object without what no choice depends on, and which is most of its size."""
-    metadata = {name: value for name, value in item["metadata"].items() if name != "managedFields"}
-    return {**{name: value for name, value in item.items() if name != "status"}, "metadata": metadata}
+    """An object without what no choice depends on: most of its size, and secrets."""
+    return shown.shown(item) or {}

@@ -22,6 +22,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resour
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import control_plane, shown
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations.known_runtimes import if_served
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.runtime_entries import Entry
 
 SERVING_RUNTIME = Resource(*kinds.SERVING_RUNTIME)
@@ -96,7 +97,7 @@ class Outcome:
             "adopted": change.adopted and not stopped,
             "confirmed": change.confirmed,
             "object": shown.shown(change.after) if self._shows(change) else None,
-            "diff": shown.redacted(change.diff()) if change.writes and self.with_diff else {},
+            "diff": shown.diff(change.diff()) if change.writes and self.with_diff else {},
             "error": str(change.error) if change.error else None,
             "warnings": self.notes.get(index, []),
         }
@@ -108,7 +109,7 @@ class Outcome:
         """What --diff prints: each object that changes, in order."""
         return [
             {
-                **shown.redacted(change.diff()),
+                **shown.diff(change.diff()),
                 "before_header": f"{change.wanted.describe()} (before)",
                 "after_header": f"{change.wanted.describe()} (after)",
             }
@@ -342,17 +343,11 @@ class _Run:
             services = self._services(touched)
             if not services:
                 return _Surroundings()
-            before = [*self.live.of(self.task.resource), *self._of_the_other_kind()]
+            other = SERVING_RUNTIME if self.task.cluster_scope else CLUSTER_SERVING_RUNTIME
+            before = [*self.live.of(self.task.resource), *if_served(self.client, other)]
         except errors.Forbidden as error:
             return _Surroundings(unseen=str(error))
         return _Surroundings(services, before)
-
-    def _of_the_other_kind(self) -> list[Object]:
-        other = SERVING_RUNTIME if self.task.cluster_scope else CLUSTER_SERVING_RUNTIME
-        try:
-            return self.client.list(other)
-        except errors.ApiMissing:  # OpenShift AI may not have the cluster's kind
-            return []
 
     def _services(self, touched: list[str | None]) -> list[Object]:
         """The services of the namespaces *touched*; of all where a cluster runtime is."""

@@ -79,10 +79,32 @@ def test_one_refused_namespace_is_unseen_and_all_refused_is_an_error() -> None:
         run(Cluster(refuses={("InferenceService", "a")}), namespaces=["a"])
 
 
-@pytest.mark.parametrize("kind", ["InferenceService", "ServingRuntime", "ClusterServingRuntime"])
+@pytest.mark.parametrize("kind", ["InferenceService", "ServingRuntime"])
 def test_a_kind_that_is_not_served_is_no_empty_list(kind: str) -> None:
     with pytest.raises(errors.ApiMissing):
         run(Cluster(lacks=kind))
+
+
+def test_a_cluster_without_the_cluster_scoped_runtimes_has_none() -> None:
+    seen = run(Cluster(lacks="ClusterServingRuntime"), namespaces=["a"])
+    assert named(seen.runtimes) == [("ServingRuntime", "a")] and not seen.unseen
+
+
+def test_no_secret_of_an_object_is_returned() -> None:
+    variables = [{"name": "HF_TOKEN", "value": "hf_abc"}, {"name": "LOG_LEVEL", "value": "debug"}]
+
+    class Secretive(Cluster):
+        def list(self, *asked: Any, **more: Any) -> list[dict[str, Any]]:
+            found = super().list(*asked, **more)
+            for item in found:
+                copied = {"kubectl.kubernetes.io/last-applied-configuration": '{"value": "hf_abc"}', "kept": "yes"}
+                item["metadata"]["annotations"] = copied
+                item["spec"] = {"containers": [{"env": variables}]}
+            return found
+
+    plain = run(Secretive()).plain()
+    assert "hf_abc" not in str(plain) and "debug" in str(plain)
+    assert plain["services"][0]["metadata"]["annotations"] == {"kept": "yes"}
 
 
 def test_only_what_is_wanted_is_asked() -> None:
