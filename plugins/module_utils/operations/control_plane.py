@@ -40,12 +40,6 @@ class Version:
         return {"number": self.number, "origin": self.origin}
 
 
-def kserve_version(client: Client) -> str | None:
-    """The version of the cluster's KServe; None where it cannot be told or the rules do not know it."""
-    version = deciding(client)
-    return version.number if version.origin == FOUND else None
-
-
 def deciding(client: Client, given: str | None = None) -> Version:
     """The version whose rules apply: the given one, else the cluster's own, else the newest known here.
 

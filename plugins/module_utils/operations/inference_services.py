@@ -261,7 +261,7 @@ class Item:
             "adopted": bool(change and change.adopted),
             "confirmed": bool(change and change.confirmed),
             "object": shown.shown(change.after) if change else None,
-            "diff": shown.redacted(change.diff()) if change and change.writes else {},
+            "diff": shown.diff(change.diff()) if change and change.writes else {},
             "selection": self.choice.plain() if self.choice else None,
             "runtime": _runtime_in_use(known),
             "url": ((known or {}).get("status") or {}).get("url"),
@@ -300,7 +300,7 @@ class Result:
         """What --diff prints: each object that changes, in order."""
         return [
             {
-                **shown.redacted(item.change.diff()),
+                **shown.diff(item.change.diff()),
                 "before_header": f"{item.describe()} (before)",
                 "after_header": f"{item.describe()} (after)",
             }
@@ -394,6 +394,8 @@ class _Run:
             if item.choice is None or item.choice.selected:
                 return kept
         choice = self._choose(body)
+        if choice and (before or not choice.selected):
+            self._tell_version()  # the warnings below are by its rules
         chosen = choice.selected.name if choice and choice.selected else None
         if before:
             gone = f"the runtime {before} that it was pinned to does not serve it any more"
@@ -413,12 +415,18 @@ class _Run:
     # -- selection --------------------------------------------------------------------------------------------
 
     @functools.cached_property
+    def deciding(self) -> control_plane.Version:
+        """The KServe whose rules apply; the cluster is asked for it at most once."""
+        return control_plane.deciding(self.client, self.task.kserve_version)
+
+    @property
     def version(self) -> str:
-        """The version whose rules apply."""
-        version = control_plane.deciding(self.client, self.task.kserve_version)
-        if version.warning:
-            self.result.warnings.append(version.warning)
-        return version.number
+        return self.deciding.number
+
+    def _tell_version(self) -> None:
+        """An assumed version is told, once, where its rules decide what is written or said."""
+        if self.deciding.warning and self.deciding.warning not in self.result.warnings:
+            self.result.warnings.append(self.deciding.warning)
 
     def _choose(self, body: Mapping[str, Any]) -> selection.Choice | None:
         """What KServe would choose of the runtimes as they were read; None where they may not be read."""
@@ -428,7 +436,10 @@ class _Run:
     def _select_now(self, live: Mapping[str, Any]) -> Object | None:
         """What KServe would choose of the runtimes that there are now; None where they cannot be read."""
         runtimes = self._runtimes.now()
-        return None if runtimes is None else selection.choose(live, runtimes, self.version).plain()
+        if runtimes is None:
+            return None
+        self._tell_version()
+        return selection.choose(live, runtimes, self.version).plain()
 
     def _tell_forbidden(self, error: errors.Forbidden) -> None:
         self.result.warnings.append(f"Whether KServe will find a runtime is not known: {error}")
@@ -440,6 +451,8 @@ class _Run:
             if change is None or not change.wanted.body or not change.writes or change.error:
                 continue
             item.choice = self._choose(change.wanted.body)
+            if item.choice or _version_matters(change.wanted.body):
+                self._tell_version()
             text = _doubt(item.choice) if item.choice else None
             if text:
                 self.result.warn(item, text)

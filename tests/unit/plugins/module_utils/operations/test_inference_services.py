@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -157,3 +158,61 @@ def test_a_named_runtime_is_no_tie() -> None:
     assert subject._doubt(selection.choose(named, [runtime("one"), runtime("two")])) is None
     missing = {**SERVICE, "spec": {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "runtime": "three"}}}}
     assert "finds no runtime" in str(subject._doubt(selection.choose(missing, [runtime("one")])))
+
+
+# -- an assumed version ------------------------------------------------------------------------------------------------
+
+
+class Unversioned:
+    """Runtimes, and a controller whose version cannot be told."""
+
+    def __init__(self, *runtimes: Any) -> None:
+        self.runtimes = runtimes
+
+    def list(self, resource: Any, namespace: str | None = None, *, label_selector: str = "") -> list[Any]:
+        return [item for item in self.runtimes if item["kind"] == resource.kind]
+
+
+def planned(live_runtime: str | None, *runtimes: Any, **given: Any) -> list[str]:
+    """The warnings of a pinning task up to its writes; live_runtime: the pin that the live service has."""
+    result = subject.Result()
+    task = subject.Task([entry(pin_runtime=True, **given)], reconcile.Settings(manager="m"))
+    run = subject._Run(Unversioned(*runtimes), task, result)  # type: ignore[arg-type]
+    (item,) = run.items
+    wanted = reconcile.Wanted(subject.rollout.INFERENCE_SERVICE, "iris", "a", subject._body(item.entry, "a"))
+    live = reconcile.Live()
+    if live_runtime:
+        body = run._named(wanted, live_runtime).body or {}
+        live.add(wanted.resource, [{**body, "metadata": {**body["metadata"], "uid": "1", "resourceVersion": "1"}}])
+        owned = reconcile.plan([run._named(wanted, live_runtime)], live, task.settings)[0]
+        live.add(wanted.resource, [{**(owned.after or {}), "metadata": _as_applied(owned.after or {}, body)}])
+    item.change = run._planned(item, wanted, live)
+    run._warn()
+    assert item.change.writes is (live_runtime not in [one["metadata"]["name"] for one in runtimes] and bool(runtimes))
+    return result.warnings
+
+
+def _as_applied(after: Any, body: Any) -> Any:
+    def fields(value: Any) -> Any:
+        return {f"f:{key}": fields(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+    content = {key: value for key, value in body.items() if key in ("spec",)}
+    labels = {key: value for key, value in body["metadata"].items() if key in ("labels", "annotations")}
+    owner = {
+        "manager": "m",
+        "operation": "Apply",
+        "apiVersion": body["apiVersion"],
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields({**content, **({"metadata": labels} if labels else {})}),
+    }
+    return {**after["metadata"], "managedFields": [owner]}
+
+
+def test_an_assumed_version_is_told_only_where_its_rules_decide() -> None:
+    assert planned("one", runtime("one")) == [], "nothing is written, nothing moves"
+    (said,) = planned(None, runtime("one"))
+    assert "are assumed" in said, "a service is written"
+    said, moved = planned("gone", runtime("one"))
+    assert "are assumed" in said and "pinned to one now" in moved
+    said, stays = planned("gone")
+    assert "are assumed" in said and "stays pinned" in stays
