@@ -141,10 +141,27 @@ def read(text: str) -> Reading:
     return reading
 
 
-def repeats(reading: Reading) -> bool:
-    """Whether the last lines say the same again and again, but for numbers: a loop that waits for something."""
-    said = [re.sub(r"\d+", "0", line) for line in reading.last]
-    return len(said) >= 4 and len(set(said)) <= len(said) // 2
+_TRYING = re.compile(
+    r"can't|cannot|could not|unable|fail|refused|timed? ?out|not found|not ready|NXDOMAIN|no route|unreachable|"
+    r"wait|retry|error|attempt",
+    re.IGNORECASE,
+)
+_PROGRESS = re.compile(r"\d ?%|\b(?:Downloaded|Successfully|Fetching|Copied)\b")
+
+
+def repeats(text: str) -> bool:
+    """Whether a log ends by saying the same again and again: a loop that waits for something.
+
+    Numbers may count the tries of such a line; where a line speaks of no trying, other numbers are progress.
+    """
+    last = read(text).last
+    said = {re.sub(r"\d+", "0", line) if _TRYING.search(line) else line for line in last}
+    return len(last) >= 4 and len(said) <= len(last) // 2 and any(_TRYING.search(line) for line in last)
+
+
+def gets_on(text: str) -> bool:
+    """Whether a log tells of data that came."""
+    return bool(_PROGRESS.search(text))
 
 
 _MARKS = re.compile(

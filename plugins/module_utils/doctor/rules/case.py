@@ -140,7 +140,7 @@ class Case:
         if stored:
             return dict(stored)
         try:
-            predictor = defaulting.default_service(self.service, self.model.version)["spec"]["predictor"]
+            predictor = defaulting.default_service(self.service, self.model.version)["spec"]["predictor"] or {}
         except (SpecError, KeyError, TypeError):
             return {}
         return dict(predictor.get("model") or {})
@@ -158,7 +158,7 @@ class Case:
 
     @property
     def stopped(self) -> bool:
-        return self.annotations.get(ANNOTATION_STOP, "").lower() == "true"
+        return str(self.annotations.get(ANNOTATION_STOP)).lower() == "true"
 
     @property
     def deleting(self) -> bool:

@@ -334,7 +334,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, bool], ...] = (
     ("KS061", "running", WARNING, "Metrics are not where the annotation says",
      "The annotated port is closed or does not answer Prometheus text",
      "Set the annotation to the server's metrics port, or the server's port to the annotation", True),
-    ("KS062", "running", WARNING, "The model's name is not the service's name",
+    ("KS062", "running", ERROR, "The model's name is not the service's name",
      "The server is ready and holds models, but none of the service's name: unknown model. For information only where "
      "there are several, or where a repository of Triton names them",
      "Name the model as the service, or ask for the model by its own name", False),

@@ -106,9 +106,14 @@ def controllers(view: snap.View) -> list[dict[str, Any]]:
     ]
 
 
+def own_controllers(view: snap.View) -> list[dict[str, Any]]:
+    """Those of KServe itself: OpenShift AI's controller beside it registers other webhooks."""
+    return [item for item in controllers(view) if snap.labels_of(item).get("control-plane") == CONTROLLER]
+
+
 def controller_down(view: snap.View) -> Iterator[Finding]:
     """Row 20: no replica of the controller is available."""
-    found = [item for item in controllers(view) if snap.labels_of(item).get("control-plane") == CONTROLLER]
+    found = own_controllers(view)
     if not found:
         yield from _controller_gone(view)
     for deployment in found:

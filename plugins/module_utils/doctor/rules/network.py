@@ -315,7 +315,7 @@ def _other_name(case: Case, load: Workload, loaded: list[str], talk: _Talk) -> F
         _heard(case, talk),
         f"Ask for {loaded[0]}, or name the model {talk.name} (model-settings.json, config.pbtxt and its folder, or "
         "--model_name).",
-        severity=INFO if several or server == "Triton" else WARNING,
+        severity=INFO if several or server == "Triton" else ERROR,
     )
 
 

@@ -355,14 +355,15 @@ def _hanging_init(
     case: Case, pod: dict[str, Any], item: podstate.Container, age: float, extra: tuple[log_patterns.Pattern, ...]
 ) -> Finding | None:
     text, previous = log_evidence(case, pod, item)
-    reading = log_reading.read(text)
+    last = (log_reading.read(text).last or [""])[-1]
     storage = _is_storage(item)
-    known = log_patterns.match(reading, log_patterns.STORAGE if storage else log_patterns.ANY, extra)
+    # Only what it says last: a client that tried again and got on says so in the next line.
+    known = log_patterns.match(log_reading.read(last), log_patterns.STORAGE if storage else log_patterns.ANY, extra)
     isolated = isolation.of_pod(case.view, pod, isolation.EGRESS)
-    shut = isolated is not None and isolated.closed
-    if known is None and not shut and (storage or not log_reading.repeats(reading)):
+    shut = isolated is not None and isolated.closed and storage and not log_reading.gets_on(text)
+    if known is None and not shut and (storage or not log_reading.repeats(text)):
         return None
-    quote = condensed(known.text if known else (reading.last or [""])[-1])
+    quote = condensed(known.text if known else last)
     running = in_field(pod, f"status.initContainerStatuses[{item.name}].state.running", item.running)
     return _init_finding(
         case,

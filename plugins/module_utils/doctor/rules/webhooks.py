@@ -21,9 +21,9 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules i
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Case, Workload
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.control_plane import (
-    controllers,
     endpoints_ready,
     general,
+    own_controllers,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.evidence import (
     by_probe,
@@ -124,7 +124,7 @@ def _one_certificate(view: snap.View, findings: list[Finding]) -> list[Finding]:
 
 def serving_secret(view: snap.View) -> Ref | None:
     """The Secret that the controller's Deployment mounts its serving certificate from."""
-    for deployment in controllers(view):
+    for deployment in own_controllers(view):
         spec = (((deployment.get("spec") or {}).get("template") or {}).get("spec")) or {}
         for volume in spec.get("volumes") or []:
             name = (volume.get("secret") or {}).get("secretName")
@@ -134,8 +134,8 @@ def serving_secret(view: snap.View) -> Ref | None:
 
 
 def unregistered(view: snap.View) -> Iterator[Finding]:
-    """KServe's webhook configurations were deleted, or lack a webhook, while its controller is there."""
-    if not view.snapshot.get("control_namespace") or not controllers(view):
+    """KServe's webhook configurations were deleted, or lack a webhook, while its controller is installed."""
+    if not view.snapshot.get("control_namespace") or not own_controllers(view):
         return
     there = {str(webhook.get("name")) for _configuration, webhook in _configurations(view)}
     missing = [row for row in REGISTERED if view.seen(row[0]) and row[2] not in there]
@@ -146,7 +146,7 @@ def unregistered(view: snap.View) -> Iterator[Finding]:
         "KS144",
         about,
         f"KServe's admission webhook {', '.join(row[2] for row in missing)} is not registered with the API server, "
-        f"although the controller runs: {'; '.join(row[3] for row in missing)}.",
+        f"although the controller is installed: {'; '.join(row[3] for row in missing)}.",
         [by_rule(about, f"no {row[1]} holds {row[2]}") for row in missing],
         command=f"kubectl get {_kinds(missing)}",
     )

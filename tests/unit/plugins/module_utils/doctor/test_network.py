@@ -82,7 +82,7 @@ def test_the_states_of_an_index(models: list[Object], severity: str, code: str, 
 
 def test_a_repository_of_triton_names_its_models_itself() -> None:
     assert [item[0] for item in found(UP, UNKNOWN, index(entry("flowers")), container=TRITON)] == ["info"]
-    assert [item[0] for item in found(UP, UNKNOWN, index(entry("flowers")))] == ["warning"]
+    assert [item[0] for item in found(UP, UNKNOWN, index(entry("flowers")))] == ["error"]
 
 
 def test_an_index_that_may_not_be_asked_proves_nothing() -> None:

@@ -145,6 +145,26 @@ def test_an_init_container_that_tries_in_vain() -> None:
     assert finding["code"] == "KS101" and "wait-for-db" in finding["cause"] and "db.models.svc" in finding["cause"]
 
 
+@pytest.mark.parametrize(
+    ("log", "container"),
+    [
+        (
+            "Error while downloading x: Read timed out.\nTrying to resume download...\nFetching 12 files:  50%",
+            INITIALIZER,
+        ),
+        (f"{RETRIES}\nINFO Downloaded object iris/2.bin to /mnt/models/2.bin", INITIALIZER),
+        ("\n".join(f"copied {10 * number} MB of 4000 MB" for number in range(20)), WAITING),
+        ("\n".join(f"{number}% done" for number in range(20)), WAITING),
+    ],
+)
+def test_an_init_container_that_gets_on(log: str, container: dict[str, Any]) -> None:
+    data = initializing(log, "2026-01-31T11:57:00Z", container)
+    data["objects"].setdefault("networkpolicies.networking.k8s.io", []).append(
+        network_policy("shut", **EVERY_POD, policyTypes=["Egress"])
+    )
+    assert not errors(data)
+
+
 def network_policy(name: str, **spec: Any) -> dict[str, Any]:
     metadata = {"namespace": hm.NS, "name": name}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
@@ -425,7 +445,7 @@ def served(*probes: dict[str, Any], **more: Any) -> dict[str, Any]:
     ("index", "code", "severity"),
     [
         ("[]", "KS052", "error"),
-        ('[{"name": "flowers", "state": "READY"}]', "KS062", "warning"),
+        ('[{"name": "flowers", "state": "READY"}]', "KS062", "error"),
         ('[{"name": "a", "state": "READY"}, {"name": "b", "state": "READY"}]', "KS062", "info"),
         ('[{"name": "iris", "state": "UNAVAILABLE", "reason": "ModuleNotFoundError: No module named \'shap\'"}]', "KS048",
          "error"),
