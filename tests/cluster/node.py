@@ -21,8 +21,11 @@ from .settings import KUBERNETES_VERSION
 from .steps import CommandError, Step, Steps, side_by_side
 
 BASE_RECIPE = 1
-LAYER_RECIPE = 1
+LAYER_RECIPE = 2
 BINARIES = ("kubeadm", "kubectl", "kubelet")
+# Without it nft lists the protocol tcp as 6. kube-proxy, which compares what nft lists with its own keys whenever an hour has
+# passed, would then take all its Service rules for leftovers and delete them (pkg/proxy/nftables, cleanupLeftoverKeys).
+PROTOCOLS = "tcp 6 TCP\nudp 17 UDP\nsctp 132 SCTP\n"
 SANDBOX_IMAGE = "registry.k8s.io/pause:3.10"
 BINARY_PATH = "/usr/local/bin"
 ENTRYPOINT = '["/usr/local/bin/entrypoint", "/sbin/init"]'
@@ -211,11 +214,17 @@ def _control_plane_image(folder: Path, reference: str, programs: Mapping[str, Pa
     source = programs.get(name, programs["kubernetes"]) / name
     # CoreDNS' Deployment and the sandbox name no command: theirs comes from the image.
     config = ImageConfig(entrypoint=(f"{BINARY_PATH}/{name}",) if name in ("coredns", "pause") else ())
+    files = {f"{BINARY_PATH}/{name}": source}
+    protocols = folder / "protocols"
+    if name == "kube-proxy":
+        protocols.write_text(PROTOCOLS)
+        files["/etc/protocols"] = protocols
     layer = folder / f"{name}-{tag}.layer"
-    write_layer(layer, {f"{BINARY_PATH}/{name}": source})
+    write_layer(layer, files)
     layers = [nft, layer] if name == "kube-proxy" else [layer]
     write_image(folder / f"{name}-{tag}.tar", reference, layers, config)
     layer.unlink()
+    protocols.unlink(missing_ok=True)
 
 
 def _lay_out_kind_files(step: Step, files: Path, root: Path) -> None:
