@@ -67,6 +67,7 @@ _value:
 """
 
 import typing as t
+from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import migration, versions
@@ -88,6 +89,6 @@ def migrate(
 class FilterModule:
     """Names the filter for Ansible."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
         """Return the filter by its name."""
         return {"migrate": migrate}

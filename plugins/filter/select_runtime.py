@@ -112,6 +112,7 @@ _value:
 """
 
 import typing as t
+from collections.abc import Callable
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import selection, versions
@@ -133,6 +134,6 @@ def select_runtime(
 class FilterModule:
     """Names the filter for Ansible."""
 
-    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, Callable[..., t.Any]]:
         """Return the filter by its name."""
         return {"select_runtime": select_runtime}

@@ -10,6 +10,7 @@ The parts are in metadata.py and schema.py (the API server), webhook.py (KServe)
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
     checks,
@@ -54,10 +55,10 @@ _SINCE = {"security reasons": "blocked_env"}
 
 
 def admit(
-    runtime: t.Mapping[str, t.Any],
-    existing: t.Iterable[t.Mapping[str, t.Any]] = (),
+    runtime: Mapping[str, t.Any],
+    existing: Iterable[Mapping[str, t.Any]] = (),
     kserve_version: str = versions.DEFAULT,
-    passed_on: t.Collection[str] = (),
+    passed_on: Collection[str] = (),
 ) -> dict[str, t.Any]:
     """Say whether a runtime would be admitted, and what else is wrong with it.
 
@@ -91,13 +92,13 @@ def _aggregate(texts: list[str]) -> str:
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def _distinct(items: t.Iterable[str]) -> list[str]:
+def _distinct(items: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
 def require_runtime(runtime: t.Any, what: str = "the runtime") -> None:
     """Raise SpecError for something that is neither a ServingRuntime nor a ClusterServingRuntime."""
-    if not isinstance(runtime, t.Mapping):
+    if not isinstance(runtime, Mapping):
         raise SpecError("", f"{what} must be a ServingRuntime or a ClusterServingRuntime, not {type(runtime).__name__}")
     if runtime.get("kind") not in KINDS:
         kind = runtime.get("kind") or "without kind"
@@ -132,7 +133,7 @@ def _place_and_remedy(message: str) -> tuple[str, str]:
     return next(((path, remedy) for part, path, remedy in _REMEDIES if part in message), ("spec", ""))
 
 
-def lasting_errors(runtime: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> list[str]:
+def lasting_errors(runtime: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> list[str]:
     """Return why a runtime that :func:`admit` lets in while it is alone could never be changed again.
 
     The webhook looks at what is inside a runtime only where another one is there, and its own old version is one.
@@ -147,8 +148,8 @@ def lasting_errors(runtime: t.Mapping[str, t.Any], kserve_version: str = version
 
 
 def check_together(
-    wanted: t.Sequence[t.Mapping[str, t.Any]],
-    existing: t.Iterable[t.Mapping[str, t.Any]] = (),
+    wanted: Sequence[Mapping[str, t.Any]],
+    existing: Iterable[Mapping[str, t.Any]] = (),
     kserve_version: str = versions.DEFAULT,
 ) -> list[dict[str, t.Any]]:
     """Admit runtimes one after the other, each against what is there and those of the list before it.
@@ -165,5 +166,5 @@ def check_together(
     return results
 
 
-def _identity(runtime: t.Mapping[str, t.Any]) -> tuple[str, str, str]:
+def _identity(runtime: Mapping[str, t.Any]) -> tuple[str, str, str]:
     return (*webhook.scope_of(runtime), name_of(runtime))

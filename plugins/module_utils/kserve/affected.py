@@ -11,6 +11,7 @@ components/predictor.go (buildPredictorResources: what of a runtime reaches the 
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, merging, selection, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
@@ -24,14 +25,14 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes 
     namespace_of,
 )
 
-Resource = t.Mapping[str, t.Any]
+Resource = Mapping[str, t.Any]
 Identity: t.TypeAlias = "tuple[str, str | None, str]"  # kind, namespace (None: cluster-wide), name
 
 
 class Runtimes:
     """Runtimes read once and looked up by namespace, for many services."""
 
-    def __init__(self, runtimes: t.Iterable[Resource], kserve_version: str) -> None:
+    def __init__(self, runtimes: Iterable[Resource], kserve_version: str) -> None:
         self.version = kserve_version
         self.cluster: list[Runtime] = []
         self.by_namespace: dict[str, list[Runtime]] = {}
@@ -55,9 +56,9 @@ class Runtimes:
 
 
 def moves(
-    services: t.Iterable[Resource],
-    before: t.Iterable[Resource],
-    after: t.Iterable[Resource],
+    services: Iterable[Resource],
+    before: Iterable[Resource],
+    after: Iterable[Resource],
     kserve_version: str = versions.DEFAULT,
 ) -> list[dict[str, t.Any]]:
     """Return the services whose runtime is another one afterwards, in the order of `services`.
@@ -129,9 +130,9 @@ def _against(runtime: Runtime, becomes: Choice) -> str | None:
 
 
 def restarts(
-    services: t.Iterable[Resource],
-    before: t.Iterable[Resource],
-    after: t.Iterable[Resource],
+    services: Iterable[Resource],
+    before: Iterable[Resource],
+    after: Iterable[Resource],
     kserve_version: str = versions.DEFAULT,
 ) -> list[dict[str, t.Any]]:
     """Return the services that stay on their runtime and whose pods are replaced because it changes.
@@ -175,9 +176,9 @@ def _server_type(runtime: Resource) -> t.Any:
 
 
 def users(
-    services: t.Iterable[Resource],
-    asked: t.Sequence[Resource],
-    runtimes: t.Iterable[Resource],
+    services: Iterable[Resource],
+    asked: Sequence[Resource],
+    runtimes: Iterable[Resource],
     kserve_version: str = versions.DEFAULT,
 ) -> list[list[dict[str, str]]]:
     """Return for each runtime of `asked` the services that it serves, or that name it although it refuses them.

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import typing as t
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
@@ -58,7 +59,7 @@ def _leads_on(value: t.Any, step: str | int) -> bool:
     return isinstance(value, dict) and step in value
 
 
-def misfits(answer: t.Any, expectations: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+def misfits(answer: t.Any, expectations: Iterable[Mapping[str, t.Any]]) -> list[str]:
     """Return a sentence for each expectation that the answer does not hold; an empty list is success.
 
     :param expectations: each ``{path, equals | contains | close_to (+ tolerance) | length}``; with no test, the path
@@ -88,7 +89,7 @@ _WORDS = {
 }
 
 
-def _holds(test: str, value: t.Any, expectation: t.Mapping[str, t.Any]) -> bool:
+def _holds(test: str, value: t.Any, expectation: Mapping[str, t.Any]) -> bool:
     wanted = expectation[test]
     if test == "equals":
         return same(value, wanted)

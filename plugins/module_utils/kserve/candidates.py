@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import re
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, versions
@@ -102,9 +103,9 @@ class Wish:
         return self.format if self.version is None else f"{self.format}:{self.version}"
 
 
-def read_service(service: t.Mapping[str, t.Any], kserve_version: str) -> tuple[Wish | None, str | None]:
+def read_service(service: Mapping[str, t.Any], kserve_version: str) -> tuple[Wish | None, str | None]:
     """Return what a service asks for, or why it asks for no runtime at all."""
-    if not isinstance(service, t.Mapping):
+    if not isinstance(service, Mapping):
         raise SpecError("", f"the InferenceService must be a mapping, not {type(service).__name__}")
     if service.get("kind") not in (None, "InferenceService"):
         raise SpecError("kind", f"is {service['kind']!r}, where an InferenceService is needed")
@@ -129,18 +130,18 @@ def read_service(service: t.Mapping[str, t.Any], kserve_version: str) -> tuple[W
     return wish, None
 
 
-def _without_model(predictor: t.Mapping[str, t.Any]) -> str:
+def _without_model(predictor: Mapping[str, t.Any]) -> str:
     if predictor.get("containers"):
         return "its predictor brings its own containers, and KServe asks for no runtime"
     return "its predictor has no model; KServe refuses it"
 
 
-def read_runtime(runtime: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> Runtime:
+def read_runtime(runtime: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> Runtime:
     """Return what selection reads of a runtime.
 
     :raises SpecError: for something that is no ServingRuntime or ClusterServingRuntime.
     """
-    kind = runtime.get("kind") if isinstance(runtime, t.Mapping) else None
+    kind = runtime.get("kind") if isinstance(runtime, Mapping) else None
     if kind not in (SERVING_RUNTIME[1], CLUSTER_SERVING_RUNTIME[1]):
         raise SpecError("", f"a runtime must be a ServingRuntime or a ClusterServingRuntime, not {_shown(runtime)}")
     wanted = plain(runtime)
@@ -164,12 +165,12 @@ def read_runtime(runtime: t.Mapping[str, t.Any], kserve_version: str = versions.
 
 
 def _shown(value: t.Any) -> str:
-    if isinstance(value, t.Mapping):
+    if isinstance(value, Mapping):
         return f"a {value['kind']}" if value.get("kind") else "an object without kind"
     return type(value).__name__
 
 
-def read_format(entry: t.Mapping[str, t.Any]) -> Format:
+def read_format(entry: Mapping[str, t.Any]) -> Format:
     """Return an entry of spec.supportedModelFormats."""
     path = "spec.supportedModelFormats"
     return Format(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import difflib
 import typing as t
+from collections.abc import Sequence
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
@@ -92,9 +93,9 @@ def _kserve(
     formats: list[Map],
     container: Map,
     *,
-    protocols: t.Sequence[str] = ("v1", "v2"),
+    protocols: Sequence[str] = ("v1", "v2"),
     metrics_port: str = "8080",
-    notes: t.Sequence[str] = (),
+    notes: Sequence[str] = (),
     **spec: t.Any,
 ) -> Map:
     """Return one of KServe's runtimes; ``container`` and ``spec`` override what they have in common."""

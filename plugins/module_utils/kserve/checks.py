@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, quantities, schema
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, TRANSFORMER_CONTAINER
@@ -42,10 +43,10 @@ _EMPTY_FLAG = re.compile(r"--?[A-Za-z][\w.-]*=")
 # One brace where KServe wants two: {.Name}.
 _OTHER_PLACEHOLDER = re.compile(r"(?<!\{)\{\s*\.[A-Z]\w*[\w.]*\s*\}(?!\})")
 
-Check = t.Callable[[dict[str, t.Any]], t.Iterator[Problem]]
+Check = Callable[[dict[str, t.Any]], Iterator[Problem]]
 
 
-def check(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str] = ()) -> list[Problem]:
+def check(runtime: Mapping[str, t.Any], passed_on: Collection[str] = ()) -> list[Problem]:
     """Return the problems of a runtime that the API server's schema lets through.
 
     :param passed_on: paths of fields that are known to be newer than the schema.
@@ -57,7 +58,7 @@ def check(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str] = ()) -> 
     return [*_but(passed_on, problems), *images.warnings(wanted)]
 
 
-def check_leniently(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str] = ()) -> list[Problem]:
+def check_leniently(runtime: Mapping[str, t.Any], passed_on: Collection[str] = ()) -> list[Problem]:
     """Like :func:`check`, for a runtime that the schema refuses: what can be said is said, the rest left out."""
     problems: list[Problem] = []
     spec = runtime.get("spec")
@@ -72,22 +73,22 @@ def check_leniently(runtime: t.Mapping[str, t.Any], passed_on: t.Collection[str]
     return _but(passed_on, problems)
 
 
-def _but(passed_on: t.Collection[str], problems: list[Problem]) -> list[Problem]:
+def _but(passed_on: Collection[str], problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == ERROR or problem.path not in passed_on]
 
 
-def _containers(spec: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+def _containers(spec: dict[str, t.Any]) -> Iterator[tuple[str, dict[str, t.Any]]]:
     for index, container in enumerate(spec.get("containers") or ()):
         yield f"spec.containers[{index}]", container
 
 
-def _all_containers(spec: dict[str, t.Any]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+def _all_containers(spec: dict[str, t.Any]) -> Iterator[tuple[str, dict[str, t.Any]]]:
     yield from _containers(spec)
     for index, container in enumerate((spec.get("workerSpec") or {}).get("containers") or ()):
         yield f"spec.workerSpec.containers[{index}]", container
 
 
-def _main_container(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _main_container(spec: dict[str, t.Any]) -> Iterator[Problem]:
     if spec.get("multiModel") or spec.get("disabled"):
         return
     containers = spec.get("containers") or []
@@ -97,14 +98,14 @@ def _main_container(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
         yield Problem(ERROR, "spec.containers", f"no container is named {CONTAINER}: {found}", f"name one {CONTAINER}")
 
 
-def _image(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _image(spec: dict[str, t.Any]) -> Iterator[Problem]:
     for path, container in _containers(spec):
         if not container.get("image"):
             message = f"container {container.get('name')} has no image: its pods are refused unless services set one"
             yield Problem(WARNING, f"{path}.image", message, "set the image")
 
 
-def _unique_names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _unique_names(spec: dict[str, t.Any]) -> Iterator[Problem]:
     seen: set[str] = set()
     for path, container in _containers(spec):
         name = str(container.get("name"))
@@ -114,7 +115,7 @@ def _unique_names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
         seen.add(name)
 
 
-def _names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _names(spec: dict[str, t.Any]) -> Iterator[Problem]:
     """Names that pods may not have: IsDNS1123Label, IsValidPortName (apimachinery, pkg/util/validation)."""
     for path, container in _all_containers(spec):
         name = container.get("name")
@@ -129,7 +130,7 @@ def _names(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield Problem(WARNING, f"{path}.ports[{index}].name", message, remedy)
 
 
-def _amounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _amounts(spec: dict[str, t.Any]) -> Iterator[Problem]:
     """Requests above their limits: core/validation ValidateContainerResourceRequirements."""
     for path, container in _all_containers(spec):
         resources = container.get("resources") or {}
@@ -147,7 +148,7 @@ def _exceeds(asked: t.Any, limit: t.Any) -> bool:
         return False
 
 
-def _variables(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _variables(spec: dict[str, t.Any]) -> Iterator[Problem]:
     """A variable with two sources: core/validation validateEnvVarValueFrom (an empty value is none)."""
     for path, container in _all_containers(spec):
         for index, entry in enumerate(container.get("env") or ()):
@@ -156,7 +157,7 @@ def _variables(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield Problem(WARNING, f"{path}.env[{index}]", message, "keep one of them")
 
 
-def _probes(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _probes(spec: dict[str, t.Any]) -> Iterator[Problem]:
     """A probe with several handlers: core/validation validateHandler."""
     for path, container in _all_containers(spec):
         for kind in PROBES:
@@ -166,7 +167,7 @@ def _probes(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield Problem(WARNING, f"{path}.{kind}", message, "keep one of them")
 
 
-def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _placeholders(spec: dict[str, t.Any]) -> Iterator[Problem]:
     for path, container in _containers(spec):
         replaced = container.get("name") in (CONTAINER, TRANSFORMER_CONTAINER)
         for where, text in gotemplate.strings_of(container):
@@ -178,7 +179,7 @@ def _placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield from _placeholder(f"spec.workerSpec.containers[{index}].{where}", text, False)
 
 
-def _placeholders_elsewhere(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _placeholders_elsewhere(spec: dict[str, t.Any]) -> Iterator[Problem]:
     """Placeholders outside of containers, which KServe hands on as they are (predictor.go, buildPodSpec).
 
     Only those that are KServe's by their field: other templates have their place in annotations.
@@ -190,7 +191,7 @@ def _placeholders_elsewhere(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                 yield from _placeholder(f"{path}.{where}", text, False)
 
 
-def _placeholder(path: str, text: str, replaced: bool) -> t.Iterator[Problem]:
+def _placeholder(path: str, text: str, replaced: bool) -> Iterator[Problem]:
     if not replaced:
         where = f"{CONTAINER} and {TRANSFORMER_CONTAINER}"
         message = f"{text!r} stays as it is: KServe replaces placeholders in {where} only"
@@ -220,7 +221,7 @@ def _remedy(text: str) -> str:
     return "close the placeholder, or write {{`{{`}} for the characters themselves"
 
 
-def _eaten_placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _eaten_placeholders(spec: dict[str, t.Any]) -> Iterator[Problem]:
     remedy = "keep {{.Name}} from Jinja with !unsafe or {% raw %}"
     for path, container in _containers(spec):
         for key in ("command", "args"):
@@ -233,7 +234,7 @@ def _eaten_placeholders(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
                     yield Problem(WARNING, where, f"{word!r} is no placeholder of KServe's", "write {{.Name}}")
 
 
-def _formats(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _formats(spec: dict[str, t.Any]) -> Iterator[Problem]:
     entries = spec.get("supportedModelFormats") or []
     if not entries and not spec.get("disabled"):
         message = "no format is named; no service can run on it"
@@ -248,7 +249,7 @@ def _formats(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
     yield from _first_priorities(entries)
 
 
-def _first_priorities(entries: list[dict[str, t.Any]]) -> t.Iterator[Problem]:
+def _first_priorities(entries: list[dict[str, t.Any]]) -> Iterator[Problem]:
     """Warn of priorities that KServe does not read: it takes that of the first entry with the name."""
     first: dict[str, tuple[int, t.Any]] = {}
     for index, entry in enumerate(entries):
@@ -263,7 +264,7 @@ def _first_priorities(entries: list[dict[str, t.Any]]) -> t.Iterator[Problem]:
             yield Problem(WARNING, path, message, "give all its entries the same priority")
 
 
-def _protocols(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _protocols(spec: dict[str, t.Any]) -> Iterator[Problem]:
     protocols = spec.get("protocolVersions") or []
     for index, protocol in enumerate(protocols):
         if protocol not in PROTOCOLS:
@@ -271,7 +272,7 @@ def _protocols(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
             yield Problem(WARNING, f"spec.protocolVersions[{index}]", message, "correct the protocol")
 
 
-def _model_mesh(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _model_mesh(spec: dict[str, t.Any]) -> Iterator[Problem]:
     if spec.get("multiModel"):
         message = "multiModel keeps the runtime from every automatic choice: it is for ModelMesh"
         yield Problem(WARNING, "spec.multiModel", message, "leave it out unless ModelMesh uses the runtime")
@@ -285,20 +286,20 @@ def _model_mesh(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
         )
 
 
-def _host_ipc(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _host_ipc(spec: dict[str, t.Any]) -> Iterator[Problem]:
     if spec.get("hostIPC"):
         message = "KServe does not hand hostIPC on to the pods"
         yield Problem(WARNING, "spec.hostIPC", message, "set hostIPC in the service's predictor")
 
 
-def _workers(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _workers(spec: dict[str, t.Any]) -> Iterator[Problem]:
     containers = (spec.get("workerSpec") or {}).get("containers") or []
     if containers and containers[0].get("name") != "worker-container":
         message = f"the worker's container is named {containers[0].get('name')}; KServe looks for worker-container"
         yield Problem(WARNING, "spec.workerSpec.containers[0].name", message, "name it worker-container")
 
 
-def _volume_mounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _volume_mounts(spec: dict[str, t.Any]) -> Iterator[Problem]:
     volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
     for path, container in _containers(spec):
         for index, mount in enumerate(container.get("volumeMounts") or ()):
@@ -311,7 +312,7 @@ def _volume_mounts(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
 _NO_SUCH_FIELD = "KServe 0.20's CRD has no such field: the API server drops it, or refuses it in a server-side apply"
 
 
-def _unknown_fields(spec: dict[str, t.Any]) -> t.Iterator[Problem]:
+def _unknown_fields(spec: dict[str, t.Any]) -> Iterator[Problem]:
     known = {name.lower(): name for name in ("autoSelect", *schema.shapes()["runtime"])}
     for path in schema.unknown(spec):
         name = path.rpartition(".")[2]
@@ -341,7 +342,7 @@ _CHECKS: tuple[Check, ...] = (
 )
 
 
-def check_service(service: t.Mapping[str, t.Any]) -> list[Problem]:
+def check_service(service: Mapping[str, t.Any]) -> list[Problem]:
     """Return the problems of an InferenceService that concern its name.
 
     Source: inference_service_validation.go (IsvcNameFmt); the Service `<name>-predictor` is a DNS label.

@@ -11,6 +11,7 @@ assign*Runtime, SetRuntimeDefaults).
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
@@ -58,19 +59,19 @@ SERVER_TYPE_BY_NAME = {
 PROTOCOL_BY_SERVER_TYPE = {"mlserver": "v2", "tritonserver": "v2", "torchserve": "v1"}
 
 
-def framework_of(predictor: t.Mapping[str, t.Any]) -> str | None:
+def framework_of(predictor: Mapping[str, t.Any]) -> str | None:
     """Name the previous schema's key that the webhook converts, None where the predictor has none."""
     return next((key for key in FRAMEWORKS if predictor.get(key) is not None), None)
 
 
-def is_model_mesh(service: t.Mapping[str, t.Any]) -> bool:
+def is_model_mesh(service: Mapping[str, t.Any]) -> bool:
     """Say whether a service is annotated for ModelMesh, which KServe's own controller leaves alone."""
     annotations = mapping(mapping(service, "metadata"), "annotations", "metadata")
     return annotations.get(ANNOTATION_DEPLOYMENT_MODE) == MODEL_MESH
 
 
 def default_service(
-    service: t.Mapping[str, t.Any],
+    service: Mapping[str, t.Any],
     kserve_version: str = versions.DEFAULT,
     *,
     default_deployment_mode: str | None = None,
@@ -143,7 +144,7 @@ def _asks_for_v2(model_format: str | None, version: str) -> bool:
     return feature is None or versions.supports(version, feature)
 
 
-def server_type(runtime: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> str | None:
+def server_type(runtime: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> str | None:
     """Name the server type by which KServe sets a server's own defaults, None where it sets none.
 
     The annotation counts from 0.17 on, even where it names an unknown type; without it the runtime's name counts.

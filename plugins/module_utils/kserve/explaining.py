@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import typing as t
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 if t.TYPE_CHECKING:
     from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime, Wish
@@ -28,7 +29,7 @@ def explain(choice: Choice) -> str:
     return " ".join(parts)
 
 
-def _reasons(choice: Choice, wish: Wish) -> t.Iterator[str]:
+def _reasons(choice: Choice, wish: Wish) -> Iterator[str]:
     """Say what speaks against each runtime; those of other namespaces, which may be many, in one breath at the end."""
     elsewhere = [runtime for runtime, reason in choice.rejected if reason == "other_namespace"]
     for runtime, reason in choice.rejected:
@@ -54,9 +55,9 @@ _HEAD = ("SERVICE", "ASKS FOR", "RUNTIME", "BECAUSE")
 
 
 def table(
-    choices: t.Iterable[tuple[t.Mapping[str, t.Any], Choice]],
+    choices: Iterable[tuple[Mapping[str, t.Any], Choice]],
     why_not: str = "relevant",
-    doubts: t.Mapping[int, str] | None = None,
+    doubts: Mapping[int, str] | None = None,
 ) -> list[str]:
     """Return choices as a table's lines, under each service what spoke against the runtimes that were not taken.
 
@@ -79,7 +80,7 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
 
 
-def _row(service: t.Mapping[str, t.Any], choice: Choice) -> tuple[str, ...]:
+def _row(service: Mapping[str, t.Any], choice: Choice) -> tuple[str, ...]:
     metadata = service.get("metadata") or {}
     name = f"{metadata.get('namespace') or 'default'}/{metadata.get('name') or '(unnamed)'}"
     if choice.wish is None:
@@ -109,7 +110,7 @@ def _because(choice: Choice, wish: Wish) -> str:
     return f"before {full_name(rival)}: {precedence(selected, rival, wish.format)}"
 
 
-def _notes(choice: Choice, why_not: str) -> t.Iterator[tuple[str]]:
+def _notes(choice: Choice, why_not: str) -> Iterator[tuple[str]]:
     if choice.wish is None or why_not == "none":
         return
     hidden = 0
@@ -240,7 +241,7 @@ def _cautions(choice: Choice, wish: Wish) -> list[str]:
     return cautions
 
 
-def _cannot_work(runtime: Runtime, wish: Wish) -> t.Iterator[str]:
+def _cannot_work(runtime: Runtime, wish: Wish) -> Iterator[str]:
     """Say what lets the chosen runtime fail after the choice (reconcileModel checks none of it)."""
     if runtime.containers is not None and KSERVE_CONTAINER not in runtime.containers:
         yield f"It cannot work: {runtime.name} has no container named {KSERVE_CONTAINER} (InvalidPredictorSpec)."
@@ -305,7 +306,7 @@ def _other_namespace(wish: Wish, runtime: Runtime) -> str:
     return f"is in namespace {runtime.namespace}, the service in {wish.namespace}"
 
 
-_WHY: dict[str, t.Callable[[t.Any, t.Any], str]] = {
+_WHY: dict[str, Callable[[t.Any, t.Any], str]] = {
     "disabled": lambda wish, runtime: "is disabled",
     "multi_model": lambda wish, runtime: "is for ModelMesh (multiModel), not for a single model",
     "format": _format,
@@ -318,10 +319,10 @@ _WHY: dict[str, t.Callable[[t.Any, t.Any], str]] = {
 }
 
 
-def _distinct(items: t.Iterable[t.Any]) -> list[t.Any]:
+def _distinct(items: Iterable[t.Any]) -> list[t.Any]:
     return list(dict.fromkeys(items))
 
 
-def _listed(items: t.Sequence[t.Any]) -> str:
+def _listed(items: Sequence[t.Any]) -> str:
     words = [str(item) for item in items]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

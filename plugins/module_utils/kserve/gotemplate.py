@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_exec import Unknowable, execute
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_lexer import TemplateError
@@ -37,7 +38,7 @@ def parse_text(text: str) -> Tree:
     return parse(go_json(text))
 
 
-def render(value: t.Any, metadata: t.Mapping[str, t.Any]) -> t.Any:
+def render(value: t.Any, metadata: Mapping[str, t.Any]) -> t.Any:
     """Return a container (or one of its strings) with its placeholders replaced.
 
     :param metadata: the InferenceService's metadata.
@@ -52,7 +53,7 @@ def render(value: t.Any, metadata: t.Mapping[str, t.Any]) -> t.Any:
         raise TemplateError(message, parsed=True) from error
 
 
-def strings_of(value: t.Any, path: str = "") -> t.Iterator[tuple[str, str]]:
+def strings_of(value: t.Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield every string within a value that may hold a placeholder, with its path; a map's keys count too."""
     if isinstance(value, str):
         yield path, value

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import WARNING, Problem
@@ -92,7 +93,7 @@ SERVERS = (
 )
 
 
-def warnings(runtime: t.Mapping[str, t.Any]) -> list[Problem]:
+def warnings(runtime: Mapping[str, t.Any]) -> list[Problem]:
     """Return the formats of a ServingRuntime that its image cannot serve, in the order of the formats."""
     spec = runtime.get("spec") or {}
     for index, container in enumerate(spec.get("containers") or []):
@@ -111,7 +112,7 @@ def split_image(image: str) -> tuple[str, str]:
     return repository, tag
 
 
-def _misfits(image: str, formats: list[t.Any], path: str) -> t.Iterator[Problem]:
+def _misfits(image: str, formats: list[t.Any], path: str) -> Iterator[Problem]:
     repository, tag = split_image(image)
     for server in SERVERS:
         match = server.tag.fullmatch(tag)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, TRANSFORMER_CONTAINER
@@ -58,7 +59,7 @@ def _merged_list(base: list[Map], patch: list[Map], key: str) -> list[Map]:
     return [*kept, *(item for item in patch if item.get(key) not in known)]
 
 
-def pod(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> Map:
+def pod(service: Mapping[str, t.Any], runtime: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> Map:
     """Return what a runtime gives a service's pods, by the runtime's field: containers, volumes, labels, …
 
     :param service: an InferenceService that this runtime serves.

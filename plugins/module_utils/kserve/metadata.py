@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.schema import Violation, json_type
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import mapping
@@ -43,7 +44,7 @@ _NOT_QUALIFIED = (
 )
 
 
-def violations(resource: t.Mapping[str, t.Any]) -> list[Violation]:
+def violations(resource: Mapping[str, t.Any]) -> list[Violation]:
     """Return what the API server refuses in an object's metadata.
 
     :raises SpecError: where metadata is no mapping.
@@ -51,7 +52,7 @@ def violations(resource: t.Mapping[str, t.Any]) -> list[Violation]:
     return list(_violations(mapping(resource, "metadata"), str(resource.get("kind"))))
 
 
-def _violations(metadata: dict[str, t.Any], kind: str) -> t.Iterator[Violation]:
+def _violations(metadata: dict[str, t.Any], kind: str) -> Iterator[Violation]:
     undecodable = next(_undecodable(metadata), None)
     if undecodable is not None:
         field, value, wanted = undecodable
@@ -73,7 +74,7 @@ _GO_WORDS = {"integer": "number", "number": "number", "boolean": "bool", "array"
 _GO_WORDS["string"] = "string"
 
 
-def _undecodable(metadata: dict[str, t.Any]) -> t.Iterator[tuple[str, t.Any, str]]:
+def _undecodable(metadata: dict[str, t.Any]) -> Iterator[tuple[str, t.Any, str]]:
     """Yield the fields that the API server cannot read at all, with what it wants instead."""
     for field in ("annotations", "labels"):
         entries = metadata.get(field)
@@ -87,7 +88,7 @@ def _undecodable(metadata: dict[str, t.Any]) -> t.Iterator[tuple[str, t.Any, str
             yield field, metadata[field], "of type string"
 
 
-def _name(name: str | None, prefix: str | None) -> t.Iterator[Violation]:
+def _name(name: str | None, prefix: str | None) -> Iterator[Violation]:
     path = "metadata.name"
     if name:
         yield from (_invalid(path, name, text) for text in subdomain_faults(name))
@@ -125,7 +126,7 @@ def value_faults(value: str) -> list[str]:
     return faults if not value or QUALIFIED.fullmatch(value) else [*faults, _NOT_LABEL_VALUE]
 
 
-def _size(annotations: dict[str, str]) -> t.Iterator[Violation]:
+def _size(annotations: dict[str, str]) -> Iterator[Violation]:
     size = sum(len((part or "").encode()) for pair in annotations.items() for part in pair)
     if size > MAX_ANNOTATIONS:
         text = f"Too long: may not be more than {MAX_ANNOTATIONS} bytes"

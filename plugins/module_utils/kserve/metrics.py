@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
@@ -49,7 +50,7 @@ class Metrics:
     samples: int = 0
 
 
-def endpoint(annotations: t.Mapping[str, t.Any] | None) -> tuple[int, str] | None:
+def endpoint(annotations: Mapping[str, t.Any] | None) -> tuple[int, str] | None:
     """Return (port, path) that a pod's annotations name, None where they name no port or nonsense."""
     for port_key, path_key in _ANNOTATIONS:
         port = str((annotations or {}).get(port_key) or "")

@@ -11,6 +11,7 @@ also annotates the stored service (`modelFormat`) and sets no runtime; a migrate
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
@@ -45,14 +46,14 @@ class Migration:
 
 def is_service(resource: t.Any) -> bool:
     """Say whether an object is an InferenceService of the API version that has predictors of both schemas."""
-    if not isinstance(resource, t.Mapping):
+    if not isinstance(resource, Mapping):
         return False
     return (resource.get("apiVersion"), resource.get("kind")) == INFERENCE_SERVICE[:2]
 
 
 def migrate(
-    service: t.Mapping[str, t.Any],
-    runtimes: t.Iterable[t.Mapping[str, t.Any]] | None = None,
+    service: Mapping[str, t.Any],
+    runtimes: Iterable[Mapping[str, t.Any]] | None = None,
     pin: bool = False,
     kserve_version: str = versions.DEFAULT,
 ) -> dict[str, t.Any]:
@@ -61,8 +62,8 @@ def migrate(
 
 
 def plan(
-    service: t.Mapping[str, t.Any],
-    runtimes: t.Iterable[t.Mapping[str, t.Any]] | None = None,
+    service: Mapping[str, t.Any],
+    runtimes: Iterable[Mapping[str, t.Any]] | None = None,
     pin: bool = False,
     kserve_version: str = versions.DEFAULT,
 ) -> Migration:
@@ -125,7 +126,7 @@ def _model(extension: dict[str, t.Any], framework: str) -> tuple[dict[str, t.Any
     return model, protocol
 
 
-def added_protocol(framework: str, extension: t.Mapping[str, t.Any]) -> str | None:
+def added_protocol(framework: str, extension: Mapping[str, t.Any]) -> str | None:
     """Return the protocol that the previous schema implies and the new one has to name, None where there is none."""
     if framework in defaulting.FRAMEWORKS_ASKING_FOR_V2 and extension.get("protocolVersion") is None:
         return "v2"
@@ -138,7 +139,7 @@ def _replaced(predictor: dict[str, t.Any], framework: str, model: dict[str, t.An
     return {("model" if key == framework else key): model if key == framework else kept[key] for key in kept}
 
 
-def _pinned(service: dict[str, t.Any], runtimes: t.Iterable[t.Mapping[str, t.Any]] | None, kserve_version: str) -> str:
+def _pinned(service: dict[str, t.Any], runtimes: Iterable[Mapping[str, t.Any]] | None, kserve_version: str) -> str:
     among = out_of_the_box() if runtimes is None else runtimes
     choice = selection.choose(service, among, kserve_version)
     if choice.selected is None:

@@ -14,7 +14,7 @@ Source of the behaviour: Go's package sort (Slice, pdqsort_func), unchanged from
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Sequence
 
 INSERTION_SORT_UP_TO = 12
 NINTHER_FROM = 50
@@ -28,12 +28,12 @@ def before(one: int | None, other: int | None) -> bool:
     return one is not None and (other is None or one > other)
 
 
-def stable_order(ranks: t.Sequence[int | None]) -> list[int]:
+def stable_order(ranks: Sequence[int | None]) -> list[int]:
     """Return the indexes of `ranks` in order, equals as they came."""
     return sorted(range(len(ranks)), key=lambda index: (ranks[index] is None, -(ranks[index] or 0)))
 
 
-def go_order(ranks: t.Sequence[int | None]) -> list[int]:
+def go_order(ranks: Sequence[int | None]) -> list[int]:
     """Return the indexes of `ranks` in the order that sort.Slice leaves them in."""
     return _Sort(ranks).run()
 
@@ -41,7 +41,7 @@ def go_order(ranks: t.Sequence[int | None]) -> list[int]:
 class _Sort:
     """One run of the quicksort over `places`, a permutation of the indexes of `ranks`."""
 
-    def __init__(self, ranks: t.Sequence[int | None]) -> None:
+    def __init__(self, ranks: Sequence[int | None]) -> None:
         self.ranks = ranks
         self.places = list(range(len(ranks)))
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 ERROR = "error"
@@ -33,6 +33,6 @@ class Problem:
         return asdict(self)
 
 
-def sentences(problems: t.Iterable[Problem], severity: str) -> list[str]:
+def sentences(problems: Iterable[Problem], severity: str) -> list[str]:
     """Return the sentences of the problems of one severity."""
     return [problem.sentence for problem in problems if problem.severity == severity]

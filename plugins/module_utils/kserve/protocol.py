@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -141,8 +142,8 @@ _ONLY_V2 = re.compile(r"mlserver|tritonserver", re.IGNORECASE)
 
 
 def http_protocol(
-    service: t.Mapping[str, t.Any],
-    runtime: t.Mapping[str, t.Any] | None = None,
+    service: Mapping[str, t.Any],
+    runtime: Mapping[str, t.Any] | None = None,
     kserve_version: str = versions.DEFAULT,
 ) -> str | None:
     """Return the HTTP protocol by which a service's server can be asked: v1, v2, or None (gRPC alone, or unknown).
@@ -167,7 +168,7 @@ def http_protocol(
     return next((protocol for protocol in HTTP_PROTOCOLS if protocol in spoken), None)
 
 
-def _by_image(runtime: t.Mapping[str, t.Any]) -> str | None:
+def _by_image(runtime: Mapping[str, t.Any]) -> str | None:
     """A runtime may list protocols that its server does not speak: KServe compares them, and asks no server."""
     for container in _containers(mapping(runtime, "spec")):
         words = [container.get("image"), *(container.get("command") or []), *(container.get("args") or [])]
@@ -176,7 +177,7 @@ def _by_image(runtime: t.Mapping[str, t.Any]) -> str | None:
     return None
 
 
-def model_name(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any] | None = None) -> str:
+def model_name(service: Mapping[str, t.Any], runtime: Mapping[str, t.Any] | None = None) -> str:
     """Return the name under which the server is expected to know the service's model: the service's own name.
 
     A server told otherwise (--model_name=, --model-name, --load-model of Triton's explicit mode, env
@@ -191,12 +192,12 @@ def model_name(service: t.Mapping[str, t.Any], runtime: t.Mapping[str, t.Any] | 
     return name_of(service)
 
 
-def _containers(spec: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+def _containers(spec: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     found = [spec["model"]] if isinstance(spec.get("model"), dict) else []
     return found + [item for item in spec.get("containers") or [] if isinstance(item, dict)]
 
 
-def _told_name(container: t.Mapping[str, t.Any]) -> str | None:
+def _told_name(container: Mapping[str, t.Any]) -> str | None:
     args = [str(item) for item in container.get("args") or []]
     for index, arg in enumerate(args):
         flag, equals, value = arg.partition("=")

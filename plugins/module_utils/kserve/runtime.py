@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import typing as t
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -17,12 +18,12 @@ API_VERSIONS = {
 
 
 def build(
-    options: t.Mapping[str, t.Any],
+    options: Mapping[str, t.Any],
     *,
     kind: str,
     name: str | None = None,
-    preset: t.Mapping[str, t.Any] | None = None,
-    accelerator: t.Mapping[str, t.Any] | None = None,
+    preset: Mapping[str, t.Any] | None = None,
+    accelerator: Mapping[str, t.Any] | None = None,
     path: str = "spec",
 ) -> dict[str, t.Any]:
     """Return the wanted object, without a namespace.
@@ -57,7 +58,7 @@ def build(
     return {"apiVersion": API_VERSIONS[kind], "kind": kind, "metadata": metadata, "spec": wanted}
 
 
-def _name(name: str | None, preset: t.Mapping[str, t.Any]) -> str:
+def _name(name: str | None, preset: Mapping[str, t.Any]) -> str:
     if name is not None:
         return spec.object_name(name)
     if "name" not in preset:
@@ -68,7 +69,7 @@ def _name(name: str | None, preset: t.Mapping[str, t.Any]) -> str:
 # -- laying options over a preset --------------------------------------------------------------------------------------
 
 
-def passed_on(wanted: t.Mapping[str, t.Any], additional: t.Mapping[str, t.Any], path: str = "spec") -> t.Iterator[str]:
+def passed_on(wanted: Mapping[str, t.Any], additional: Mapping[str, t.Any], path: str = "spec") -> Iterator[str]:
     """Yield the paths in a built spec at which the fields of additional_spec stand."""
     for key, value in additional.items():
         if key == "containers":
@@ -89,7 +90,7 @@ _HANDLERS = frozenset(("exec", "httpGet", "tcpSocket", "grpc"))
 _PROBES = frozenset(("livenessProbe", "readinessProbe", "startupProbe"))
 
 
-def overlay(base: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def overlay(base: Mapping[str, t.Any], given: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Lay given fields over a preset's: maps merge, containers and env merge by name, everything else is replaced.
 
     An empty map takes the preset's whole map away, a null in a map one key, a variable with a null for its value that
@@ -128,7 +129,7 @@ def _copied(key: str, value: t.Any) -> t.Any:
     return value
 
 
-def _takes_variable_away(entry: t.Mapping[str, t.Any]) -> bool:
+def _takes_variable_away(entry: Mapping[str, t.Any]) -> bool:
     return "value" in entry and entry["value"] is None and not entry.get("valueFrom")
 
 
@@ -168,7 +169,7 @@ def _auto_select(wanted: dict[str, t.Any], value: bool, formats_given: bool) -> 
             entry.pop("priority", None)
 
 
-def _accelerate(wanted: dict[str, t.Any], accelerator: t.Mapping[str, t.Any]) -> None:
+def _accelerate(wanted: dict[str, t.Any], accelerator: Mapping[str, t.Any]) -> None:
     """Add an accelerator's resources to the kserve-container, its tolerations and node selector to the pod."""
     for container in wanted.get("containers") or []:
         if container["name"] == kinds.CONTAINER and accelerator.get("resources"):
@@ -183,7 +184,7 @@ def _accelerate(wanted: dict[str, t.Any], accelerator: t.Mapping[str, t.Any]) ->
         wanted["affinity"] = overlay(accelerator["affinity"], wanted.get("affinity", {}))
 
 
-def _add_unknown(wanted: dict[str, t.Any], additional: t.Mapping[str, t.Any], path: str) -> None:
+def _add_unknown(wanted: dict[str, t.Any], additional: Mapping[str, t.Any], path: str) -> None:
     """Add the fields of additional_spec, which the field table does not know."""
     for key, value in additional.items():
         if key == "containers":

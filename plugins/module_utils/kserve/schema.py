@@ -14,6 +14,7 @@ import functools
 import json
 import re
 import typing as t
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import runtime_schema
@@ -93,7 +94,7 @@ def shapes() -> dict[str, Shape]:
     return {name: _shape(lines) for name, *lines in (paragraph.splitlines() for paragraph in paragraphs)}
 
 
-def _shape(lines: t.Iterable[str]) -> Shape:
+def _shape(lines: Iterable[str]) -> Shape:
     fields = (_field(*line.split()) for line in lines if line.strip())
     return {field.name: field for field in fields}
 
@@ -126,7 +127,7 @@ def _inner(kind: str) -> str:
     return kind
 
 
-def stored(spec: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def stored(spec: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return a spec as the API server stores it: nulls dropped, defaults filled in (unknown fields are kept)."""
     return t.cast("dict[str, t.Any]", _stored(plain(spec), "runtime"))
 
@@ -150,12 +151,12 @@ def _stored(value: t.Any, kind: str) -> t.Any:
     return {**kept, **{key: item for key, item in missing.items() if key not in kept}}
 
 
-def unknown(spec: t.Mapping[str, t.Any]) -> list[str]:
+def unknown(spec: Mapping[str, t.Any]) -> list[str]:
     """Return the paths of fields that the schema does not have, which the API server drops."""
     return list(_unknown(plain(spec), "runtime", "spec"))
 
 
-def _unknown(value: t.Any, kind: str, path: str) -> t.Iterator[str]:
+def _unknown(value: t.Any, kind: str, path: str) -> Iterator[str]:
     if isinstance(value, list) and kind[0] == "[":
         for index, item in enumerate(value):
             yield from _unknown(item, kind[1:-1], f"{path}[{index}]")
@@ -176,7 +177,7 @@ def violations(spec: t.Any) -> list[Violation]:
     return list(_check(spec, "runtime", "spec"))
 
 
-def _check(value: t.Any, kind: str, path: str, field: Field | None = None) -> t.Iterator[Violation]:
+def _check(value: t.Any, kind: str, path: str, field: Field | None = None) -> Iterator[Violation]:
     if kind[0] == "[":
         yield from _check_list(value, kind[1:-1], path, field)
     elif kind[0] == "{":
@@ -187,7 +188,7 @@ def _check(value: t.Any, kind: str, path: str, field: Field | None = None) -> t.
         yield from _check_shape(value, kind, path)
 
 
-def _check_list(value: t.Any, kind: str, path: str, field: Field | None) -> t.Iterator[Violation]:
+def _check_list(value: t.Any, kind: str, path: str, field: Field | None) -> Iterator[Violation]:
     if not isinstance(value, list):
         yield _wrong_type(value, ("array",), path)
         return
@@ -197,7 +198,7 @@ def _check_list(value: t.Any, kind: str, path: str, field: Field | None) -> t.It
         yield from _check_unique(value, field.keys, path)
 
 
-def _check_unique(items: list[t.Any], keys: tuple[str, ...], path: str) -> t.Iterator[Violation]:
+def _check_unique(items: list[t.Any], keys: tuple[str, ...], path: str) -> Iterator[Violation]:
     seen: set[str] = set()
     for index, item in enumerate(items):
         if keys:
@@ -208,7 +209,7 @@ def _check_unique(items: list[t.Any], keys: tuple[str, ...], path: str) -> t.Ite
         seen.add(identity)
 
 
-def _check_map(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
+def _check_map(value: t.Any, kind: str, path: str) -> Iterator[Violation]:
     if not isinstance(value, dict):
         yield _wrong_type(value, ("object",), path)
         return
@@ -216,7 +217,7 @@ def _check_map(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
         yield from _check(item, kind, f"{path}.{key}")
 
 
-def _check_shape(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
+def _check_shape(value: t.Any, kind: str, path: str) -> Iterator[Violation]:
     if not isinstance(value, dict):
         yield _wrong_type(value, ("object",), path)
         return
@@ -228,7 +229,7 @@ def _check_shape(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
             yield Violation(where, f"{where}: Required value")
 
 
-def _check_scalar(value: t.Any, kind: str, path: str, field: Field | None) -> t.Iterator[Violation]:
+def _check_scalar(value: t.Any, kind: str, path: str, field: Field | None) -> Iterator[Violation]:
     allowed = SCALARS[kind]
     if json_type(value) not in allowed:
         yield _wrong_type(value, allowed, path)
@@ -263,12 +264,12 @@ def json_type(value: t.Any) -> str:
     return words.get(type(value), type(value).__name__)
 
 
-def unreadable(spec: t.Mapping[str, t.Any]) -> Violation | None:
+def unreadable(spec: Mapping[str, t.Any]) -> Violation | None:
     """Return the first number that passes the schema and that KServe's webhook cannot read, else None."""
     return next(_unreadable(spec, "runtime", "spec"), None)
 
 
-def _unreadable(value: t.Any, kind: str, path: str) -> t.Iterator[Violation]:
+def _unreadable(value: t.Any, kind: str, path: str) -> Iterator[Violation]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unreadable(item, kind[1:-1], f"{path}[{index}]")

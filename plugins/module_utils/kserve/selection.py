@@ -12,6 +12,7 @@ pkg/controller/v1beta1/inferenceservice/components/predictor.go (reconcileModel)
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
@@ -87,8 +88,8 @@ class Choice:
 
 
 def select(
-    service: t.Mapping[str, t.Any],
-    runtimes: t.Iterable[t.Mapping[str, t.Any]],
+    service: Mapping[str, t.Any],
+    runtimes: Iterable[Mapping[str, t.Any]],
     kserve_version: str = versions.DEFAULT,
 ) -> dict[str, t.Any]:
     """Say which runtime KServe takes for a service.
@@ -106,8 +107,8 @@ def select(
 
 
 def choose(
-    service: t.Mapping[str, t.Any],
-    runtimes: t.Iterable[t.Mapping[str, t.Any]],
+    service: Mapping[str, t.Any],
+    runtimes: Iterable[Mapping[str, t.Any]],
     kserve_version: str = versions.DEFAULT,
 ) -> Choice:
     """Like :func:`select`, and return the choice itself."""
@@ -115,7 +116,7 @@ def choose(
     return choose_among(service, [read_runtime(item, kserve_version) for item in runtimes], kserve_version)
 
 
-def doubt(choice: Choice, unseen: t.Iterable[t.Mapping[str, t.Any]]) -> str | None:
+def doubt(choice: Choice, unseen: Iterable[Mapping[str, t.Any]]) -> str | None:
     """Say why a choice is not certain where some lists of runtimes may not be read; None where it is.
 
     Runtimes of the namespace come first, so that one that was found there stands whatever the cluster has.
@@ -137,7 +138,7 @@ def doubt(choice: Choice, unseen: t.Iterable[t.Mapping[str, t.Any]]) -> str | No
     return f"{' and '.join(missing)} were not seen" if missing else None
 
 
-def choose_among(service: t.Mapping[str, t.Any], runtimes: list[Runtime], kserve_version: str) -> Choice:
+def choose_among(service: Mapping[str, t.Any], runtimes: list[Runtime], kserve_version: str) -> Choice:
     """Like :func:`choose`, from runtimes that were read before (for many services over the same runtimes)."""
     wish, unused = read_service(service, kserve_version)
     if wish is None:
@@ -148,7 +149,7 @@ def choose_among(service: t.Mapping[str, t.Any], runtimes: list[Runtime], kserve
 
 
 # The rules of an automatic choice in the order in which a runtime is measured by them (GetSupportingRuntimes).
-_RULES: tuple[tuple[str, t.Callable[[Wish, Runtime], bool]], ...] = (
+_RULES: tuple[tuple[str, Callable[[Wish, Runtime], bool]], ...] = (
     ("other_namespace", lambda wish, runtime: runtime.namespace not in (None, wish.namespace)),
     ("disabled", lambda wish, runtime: runtime.disabled),
     ("multi_model", lambda wish, runtime: runtime.multi_model),
@@ -160,13 +161,13 @@ _RULES: tuple[tuple[str, t.Callable[[Wish, Runtime], bool]], ...] = (
 )
 
 
-def _has_format(wish: Wish, formats: t.Iterable[Format]) -> bool:
+def _has_format(wish: Wish, formats: Iterable[Format]) -> bool:
     """Say whether there is the format, in whatever version (or the wish matches through its label)."""
     entries = tuple(formats)
     return any(entry.name == wish.format for entry in entries) or _has_version(wish, entries)
 
 
-def _has_version(wish: Wish, formats: t.Iterable[Format]) -> bool:
+def _has_version(wish: Wish, formats: Iterable[Format]) -> bool:
     return any(wish.label in entry.labels() for entry in formats)
 
 
@@ -199,7 +200,7 @@ def _automatic(wish: Wish, runtimes: list[Runtime], kserve_version: str) -> Choi
 
 
 def order(
-    runtimes: t.Iterable[Runtime], format_name: str, kserve_version: str = versions.DEFAULT
+    runtimes: Iterable[Runtime], format_name: str, kserve_version: str = versions.DEFAULT
 ) -> tuple[list[Runtime], bool]:
     """Order candidates as KServe does: namespaced before cluster, then priority, protocol, age, name.
 
@@ -250,7 +251,7 @@ def _explicit(wish: Wish, runtimes: list[Runtime], kserve_version: str) -> Choic
     return choice
 
 
-def find(runtimes: t.Iterable[Runtime], name: str, namespace: str) -> Runtime | None:
+def find(runtimes: Iterable[Runtime], name: str, namespace: str) -> Runtime | None:
     """Return the runtime that a name means in a namespace, where it hides the cluster's (GetServingRuntime)."""
     matching = [runtime for runtime in runtimes if runtime.name == name and runtime.namespace in (None, namespace)]
     return next((item for item in matching if item.namespace is not None), matching[0] if matching else None)

@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, kinds, spec, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -70,7 +71,7 @@ _CONTAINER = {field.name: field for field in spec.CONTAINER}
 _POD = {field.name: field for field in spec.POD}
 
 
-def _borrowed(name: str, target: tuple[str, ...], fields: t.Mapping[str, spec.Field]) -> Option:
+def _borrowed(name: str, target: tuple[str, ...], fields: Mapping[str, spec.Field]) -> Option:
     """An option that is the runtime's field of the same name, container's or pod's."""
     field = fields[name]
     names = (field.option, field.name) if field.option != field.name else (field.name,)
@@ -150,7 +151,7 @@ def argument_spec() -> dict[str, dict[str, t.Any]]:
     return arguments
 
 
-def build(options: t.Mapping[str, t.Any], *, name: t.Any, namespace: str, path: str = "") -> dict[str, t.Any]:
+def build(options: Mapping[str, t.Any], *, name: t.Any, namespace: str, path: str = "") -> dict[str, t.Any]:
     """Return the wanted InferenceService.
 
     :param options: the options of one service as the person gave them; null means not given.
@@ -188,7 +189,7 @@ def service_name(name: t.Any, path: str = "") -> str:
     return name
 
 
-def _given(option: Option, options: t.Mapping[str, t.Any], path: str) -> t.Any:
+def _given(option: Option, options: Mapping[str, t.Any], path: str) -> t.Any:
     used = [name for name in option.names if options.get(name) is not None]
     if len(used) > 1:
         raise SpecError(_at(path, used[0]), f"is given twice, as {used[0]} and as {used[1]}: keep one")
@@ -210,12 +211,12 @@ def _put(wanted: dict[str, t.Any], option: Option, value: t.Any, path: str) -> N
 def _passed_through(value: t.Any, path: str) -> dict[str, t.Any]:
     if value is None:
         return {}
-    if not isinstance(value, t.Mapping):
+    if not isinstance(value, Mapping):
         raise SpecError(path, "must be a mapping: the spec of an InferenceService")
     return t.cast("dict[str, t.Any]", spec.read_raw(value, path))
 
 
-def _check_predictor(wanted: t.Mapping[str, t.Any], path: str) -> None:
+def _check_predictor(wanted: Mapping[str, t.Any], path: str) -> None:
     predictor = wanted["spec"].get("predictor")
     if not predictor:
         raise SpecError(_at(path, "format"), "is required: name the model's format (or give the whole spec)")
@@ -241,7 +242,7 @@ def _check_one_schema(predictor: t.Any, path: str) -> None:
         )
 
 
-def as_stored(wanted: t.Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> dict[str, t.Any]:
+def as_stored(wanted: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> dict[str, t.Any]:
     """Write a service's fields as KServe's defaulting webhook stores them, and add none.
 
     The webhook changes an object after server-side apply has recorded who owns what: fields that it adds belong to
@@ -275,19 +276,19 @@ def _without_empty(fields: dict[str, t.Any]) -> dict[str, t.Any]:
 _HOLDERS = frozenset({"predictor", "transformer", "explainer", "model"})
 
 
-def previous_schema(service: t.Mapping[str, t.Any]) -> str | None:
+def previous_schema(service: Mapping[str, t.Any]) -> str | None:
     """Return the previous schema's key (``sklearn``) that a service uses, None where it uses ``model``."""
     return defaulting.framework_of(service["spec"].get("predictor") or {})
 
 
-def pinned(wanted: t.Mapping[str, t.Any], runtime: str) -> dict[str, t.Any]:
+def pinned(wanted: Mapping[str, t.Any], runtime: str) -> dict[str, t.Any]:
     """Return the service with its runtime named."""
     service = t.cast("dict[str, t.Any]", plain(wanted))
     service["spec"]["predictor"]["model"]["runtime"] = runtime
     return service
 
 
-def named_runtime(service: t.Mapping[str, t.Any]) -> str | None:
+def named_runtime(service: Mapping[str, t.Any]) -> str | None:
     """Return the runtime that a service names."""
     model = (service.get("spec", {}).get("predictor") or {}).get("model") or {}
     return model.get("runtime")

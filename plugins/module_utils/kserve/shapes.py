@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
@@ -19,7 +20,7 @@ def plain(value: t.Any) -> t.Any:
 
     Timestamps that a YAML reader turned into datetime objects become RFC 3339 text again.
     """
-    if isinstance(value, t.Mapping):
+    if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
@@ -35,7 +36,7 @@ def _rfc3339(value: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def mapping(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> dict[str, t.Any]:
+def mapping(parent: Mapping[str, t.Any], key: str, path: str = "") -> dict[str, t.Any]:
     """Return the mapping under a key; absent and null are an empty one.
 
     :raises SpecError: where something else is there.
@@ -48,7 +49,7 @@ def mapping(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> dict[str
     return value
 
 
-def listing(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> list[t.Any]:
+def listing(parent: Mapping[str, t.Any], key: str, path: str = "") -> list[t.Any]:
     """Return the list under a key; absent and null are an empty one.
 
     :raises SpecError: where something else is there.
@@ -61,7 +62,7 @@ def listing(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> list[t.A
     return value
 
 
-def mappings(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> list[dict[str, t.Any]]:
+def mappings(parent: Mapping[str, t.Any], key: str, path: str = "") -> list[dict[str, t.Any]]:
     """Return the list of mappings under a key; raise SpecError where an item is something else."""
     items = listing(parent, key, path)
     for index, item in enumerate(items):
@@ -70,7 +71,7 @@ def mappings(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> list[di
     return items
 
 
-def text(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> str | None:
+def text(parent: Mapping[str, t.Any], key: str, path: str = "") -> str | None:
     """Return the string under a key, None where it is absent or null; an integer is read as its digits.
 
     :raises SpecError: for a float or a boolean, whose digits are not what the person wrote (1.10 becomes 1.1).
@@ -85,7 +86,7 @@ def text(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> str | None:
     raise SpecError(_join(path, key), f"must be text, not {kind_of(value)}")
 
 
-def flag(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> bool:
+def flag(parent: Mapping[str, t.Any], key: str, path: str = "") -> bool:
     """Return the boolean under a key, False where it is absent or null; raise SpecError for anything else."""
     value = parent.get(key)
     if value is None:
@@ -95,12 +96,12 @@ def flag(parent: t.Mapping[str, t.Any], key: str, path: str = "") -> bool:
     return value
 
 
-def name_of(resource: t.Mapping[str, t.Any]) -> str:
+def name_of(resource: Mapping[str, t.Any]) -> str:
     """Return metadata.name, '' where it is absent."""
     return text(mapping(resource, "metadata"), "name", "metadata") or ""
 
 
-def namespace_of(resource: t.Mapping[str, t.Any]) -> str:
+def namespace_of(resource: Mapping[str, t.Any]) -> str:
     """Return metadata.namespace, `default` where it is absent (as kubectl takes it)."""
     return text(mapping(resource, "metadata"), "namespace", "metadata") or DEFAULT_NAMESPACE
 
@@ -122,7 +123,7 @@ _WORDS: tuple[tuple[t.Any, str], ...] = (
     (int, "a number"),
     (float, "a number"),
     (str, "text"),
-    (t.Mapping, "a mapping"),
+    (Mapping, "a mapping"),
     ((list, tuple), "a list"),
     (type(None), "null"),
 )

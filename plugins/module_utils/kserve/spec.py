@@ -18,6 +18,7 @@ import difflib
 import functools
 import re
 import typing as t
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import kind_of, plain
@@ -347,7 +348,7 @@ OPTION_NAMES = frozenset(name for field in (*SPEC, *EXTRAS) for name in (field.o
 
 
 def split(
-    entry: t.Mapping[str, t.Any], own: t.Collection[str], path: str = ""
+    entry: Mapping[str, t.Any], own: Collection[str], path: str = ""
 ) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     """Part one entry of a task into a module's own options and those of the runtime, both as given.
 
@@ -368,7 +369,7 @@ def split(
     return ours, runtime
 
 
-def read(options: t.Mapping[str, t.Any], path: str = "spec") -> Settings:
+def read(options: Mapping[str, t.Any], path: str = "spec") -> Settings:
     """Read one runtime's options, as the person gave them, into the CRD's own names.
 
     Null means not given. Empty text, list and map are kept. Strings are strings: an integer is taken as its digits, a
@@ -378,7 +379,7 @@ def read(options: t.Mapping[str, t.Any], path: str = "spec") -> Settings:
     :param path: the path of the spec in messages.
     :raises SpecError: one sentence, with the field's path.
     """
-    if not isinstance(options, t.Mapping):
+    if not isinstance(options, Mapping):
         raise SpecError(path, f"must be a mapping of options, not {kind_of(options)}")
     extras = {field.name for field in EXTRAS}
     spec = _object(_SPEC, {k: v for k, v in options.items() if k not in extras}, path)
@@ -487,7 +488,7 @@ def _objects(field: Field, value: t.Any, path: str) -> list[dict[str, t.Any]]:
 
 
 def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
-    if not isinstance(value, t.Mapping):
+    if not isinstance(value, Mapping):
         raise SpecError(path, f"must be a mapping, not {_shown(value)}")
     result: dict[str, t.Any] = {}
     for key, item in value.items():
@@ -513,7 +514,7 @@ def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
 
 def _raw(field: Field, value: t.Any, path: str) -> t.Any:
     """Return any JSON value in plain types; a null in a map counts as absent, as in Kubernetes."""
-    if isinstance(value, t.Mapping):
+    if isinstance(value, Mapping):
         return {
             _key(key, path): _raw(field, item, _at(path, str(key))) for key, item in value.items() if item is not None
         }
@@ -527,7 +528,7 @@ def _raw(field: Field, value: t.Any, path: str) -> t.Any:
 _RAW = Field("", "raw")
 _SPEC = Field("spec", "object", SPEC)
 _EXTRAS = Field("options", "object", EXTRAS)
-_READERS: dict[str, t.Callable[[Field, t.Any, str], t.Any]] = {
+_READERS: dict[str, Callable[[Field, t.Any, str], t.Any]] = {
     "text": _text,
     "whole": _whole,
     "flag": _flag,
@@ -549,7 +550,7 @@ _NESTED = ("containers", "workerSpec")
 
 def _additional(value: t.Any, fields: tuple[Field, ...], path: str) -> dict[str, t.Any]:
     """Read `additional_spec`: fields that the table does not know, at the top, in containers[] and in workerSpec."""
-    if not isinstance(value, t.Mapping):
+    if not isinstance(value, Mapping):
         raise SpecError(path, f"must be a mapping, not {_shown(value)}")
     known = {name: field for field in fields for name in (field.name, field.option)}
     result: dict[str, t.Any] = {}
@@ -588,8 +589,8 @@ def _list(value: t.Any, path: str) -> list[t.Any]:
     return list(value)
 
 
-def _map(value: t.Any, path: str, read_item: t.Callable[[t.Any, str], str | None]) -> dict[str, str | None]:
-    if not isinstance(value, t.Mapping):
+def _map(value: t.Any, path: str, read_item: Callable[[t.Any, str], str | None]) -> dict[str, str | None]:
+    if not isinstance(value, Mapping):
         raise SpecError(path, f"must be a mapping, not {_shown(value)}")
     return {_key(key, path): read_item(item, _at(path, str(key))) for key, item in value.items()}
 
@@ -627,7 +628,7 @@ def _label_value(value: str | None, path: str) -> str | None:
     return value
 
 
-def _checked(values: dict[str, t.Any], check: t.Callable[[t.Any, str], t.Any], path: str) -> dict[str, t.Any]:
+def _checked(values: dict[str, t.Any], check: Callable[[t.Any, str], t.Any], path: str) -> dict[str, t.Any]:
     return {key: check(value, _at(path, key)) for key, value in values.items()}
 
 
@@ -661,20 +662,20 @@ def _at(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _close(name: str, names: t.Iterable[str]) -> str | None:
+def _close(name: str, names: Iterable[str]) -> str | None:
     """Return the name that was probably meant, in the spelling that the person uses."""
     alike = sorted(known for known in names if "_" in name or "_" not in known)
     return next(iter(difflib.get_close_matches(name, alike, 1, 0.6)), None)
 
 
-def _unknown(name: str, names: t.Iterable[str]) -> str:
+def _unknown(name: str, names: Iterable[str]) -> str:
     close = _close(name, names)
     if close:
         return f"is unknown: did you mean {close}, or is it a newer KServe's field, for additional_spec?"
     return "is unknown: a newer KServe's field goes into additional_spec"
 
 
-def _either(choices: t.Sequence[str]) -> str:
+def _either(choices: Sequence[str]) -> str:
     return ", ".join(choices[:-1]) + " or " + choices[-1]
 
 
@@ -683,4 +684,4 @@ def _shown(value: t.Any) -> str:
 
 
 def _is_scalar(value: t.Any) -> bool:
-    return value is not None and not isinstance(value, (t.Mapping, list, tuple))
+    return value is not None and not isinstance(value, (Mapping, list, tuple))

@@ -11,6 +11,7 @@ plain text here: KServe hands it a container as JSON, in which < and > are writt
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_lexer import TemplateError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_parser import (
@@ -42,7 +43,7 @@ class _Continue(Exception):
     pass
 
 
-def execute(tree: Tree, metadata: t.Mapping[str, t.Any]) -> str:
+def execute(tree: Tree, metadata: Mapping[str, t.Any]) -> str:
     """Carry out a template over an object's metadata.
 
     :raises TemplateError: where Go reports an error.
@@ -67,7 +68,7 @@ class _Run:
         self.variables: list[tuple[str, t.Any]] = []
         self.depth = 0
 
-    def walk_all(self, nodes: t.Iterable[Node], dot: t.Any) -> None:
+    def walk_all(self, nodes: Iterable[Node], dot: t.Any) -> None:
         scope = len(self.variables)
         for node in nodes:
             self.walk(node, dot)

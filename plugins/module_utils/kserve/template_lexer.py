@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 LEFT, RIGHT = "{{", "}}"
@@ -62,7 +63,7 @@ class _Lexer:
         self.source = source
         self.place = 0
 
-    def run(self) -> t.Iterator[Token]:
+    def run(self) -> Iterator[Token]:
         trim = False
         while self.place < len(self.source):
             start = self.source.find(LEFT, self.place)
@@ -84,7 +85,7 @@ class _Lexer:
             trim = yield from self._action()
         yield Token("eof", "", len(self.source))
 
-    def _text(self, text: str) -> t.Iterator[Token]:
+    def _text(self, text: str) -> Iterator[Token]:
         if text:
             yield Token("text", text, self.place)
 
@@ -100,7 +101,7 @@ class _Lexer:
         self.place += 4 if trim else 2
         return trim
 
-    def _action(self) -> t.Generator[Token, None, bool]:
+    def _action(self) -> Generator[Token, None, bool]:
         """Yield the tokens of an action; return whether the text after it is trimmed."""
         depth = 0
         while True:

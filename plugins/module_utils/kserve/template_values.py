@@ -10,6 +10,7 @@ Source of the behaviour: Go's text/template (exec.go, funcs.go) and fmt, html/te
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Callable, Iterable, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_lexer import TemplateError
 
@@ -59,7 +60,7 @@ class Meta(dict[str, t.Any]):
     """ObjectMeta as Go's template sees it: exactly its fields."""
 
 
-def meta(metadata: t.Mapping[str, t.Any]) -> Meta:
+def meta(metadata: Mapping[str, t.Any]) -> Meta:
     """Return an object's metadata as ObjectMeta."""
     values = Meta()
     for name, (key, absent) in OBJECT_META.items():
@@ -68,7 +69,7 @@ def meta(metadata: t.Mapping[str, t.Any]) -> Meta:
     return values
 
 
-def fields(value: t.Any, names: t.Iterable[str]) -> t.Any:
+def fields(value: t.Any, names: Iterable[str]) -> t.Any:
     for name in names:
         value = _field(value, name)
     return value
@@ -218,7 +219,7 @@ def _differ(values: list[t.Any]) -> bool:
     return not _equal(values)
 
 
-def _compare(name: str, test: t.Callable[[t.Any, t.Any], bool]) -> t.Callable[[list[t.Any]], bool]:
+def _compare(name: str, test: Callable[[t.Any, t.Any], bool]) -> Callable[[list[t.Any]], bool]:
     def compare(values: list[t.Any]) -> bool:
         if len(values) != 2:
             raise _failure(f"wrong number of args for {name}: want 2 got {len(values)}")
@@ -265,7 +266,7 @@ def _format(values: list[t.Any]) -> str:
     return text.replace("\0", "%")
 
 
-CALLS: dict[str, t.Callable[[list[t.Any]], t.Any]] = {
+CALLS: dict[str, Callable[[list[t.Any]], t.Any]] = {
     "eq": _equal,
     "ge": _compare("ge", lambda one, other: one >= other),
     "gt": _compare("gt", lambda one, other: one > other),

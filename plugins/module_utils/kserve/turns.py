@@ -10,12 +10,13 @@ have to wait until another has given its priority up; runtimes of one turn can b
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import admission, versions, webhook
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import name_of, namespace_of
 
-Resource = t.Mapping[str, t.Any]
+Resource = Mapping[str, t.Any]
 Scope = tuple[str, str]
 
 # All that the webhook reads of another runtime (servingruntime_webhook.go); the rest need not be looked at.
@@ -31,7 +32,7 @@ class Turn:
 
 
 def turns(
-    wanted: t.Sequence[Resource], existing: t.Iterable[Resource], kserve_version: str = versions.DEFAULT
+    wanted: Sequence[Resource], existing: Iterable[Resource], kserve_version: str = versions.DEFAULT
 ) -> list[Turn]:
     """Return a turn for each runtime that is to be written, in the order of *wanted*.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Iterable, Iterator, Mapping
 
 DEFAULT = "0.20.0"
 """The version that is assumed where none is given."""
@@ -75,7 +76,7 @@ def supports(version: str, feature: str) -> bool:
     return known(version) >= SINCE[feature]
 
 
-def named_by(controllers: t.Iterable[t.Mapping[str, t.Any]]) -> str | None:
+def named_by(controllers: Iterable[Mapping[str, t.Any]]) -> str | None:
     """The version that the controller's Deployments name, known here or not.
 
     It is the tag of the manager's image, else the label that installers set; None where neither is a version.
@@ -88,7 +89,7 @@ def named_by(controllers: t.Iterable[t.Mapping[str, t.Any]]) -> str | None:
     return None
 
 
-def _tags(deployment: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def _tags(deployment: Mapping[str, t.Any]) -> Iterator[str]:
     pod = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
     for container in pod.get("containers") or []:
         match = _TAG.search(str(container.get("image") or ""))

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
@@ -32,7 +33,7 @@ STOPPED = "stopped"
 REVISION = "deployment.kubernetes.io/revision"
 POD_HASH = "pod-template-hash"
 
-Object = t.Mapping[str, t.Any]
+Object = Mapping[str, t.Any]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ class Observed:
     """One service and what belongs to it; a list that may not be read is None, and what it would show is not known."""
 
     service: Object
-    deployments: t.Sequence[Object] | None = ()
-    replicasets: t.Sequence[Object] | None = ()
-    pods: t.Sequence[Object] | None = ()
-    events: t.Sequence[Object] | None = ()
+    deployments: Sequence[Object] | None = ()
+    replicasets: Sequence[Object] | None = ()
+    pods: Sequence[Object] | None = ()
+    events: Sequence[Object] | None = ()
     # selection.select on the runtimes that exist now, None where it is not known
     selection: Object | None = None
 
@@ -103,7 +104,7 @@ def _stopping(service: Object) -> Judgement:
     return Judgement(WAITING, "it is being stopped")
 
 
-def _troubles(observed: Observed) -> t.Iterator[Judgement]:
+def _troubles(observed: Observed) -> Iterator[Judgement]:
     """Everything that holds the service up, the nearest to the cause first."""
     yield from _invalid_spec(observed)
     yield from _rejected_mode(observed)
@@ -120,7 +121,7 @@ def _troubles(observed: Observed) -> t.Iterator[Judgement]:
 _SELECTION_REASONS = ("RuntimeNotRecognized", "RuntimeDisabled", "NoSupportingRuntime")
 
 
-def _invalid_spec(observed: Observed) -> t.Iterator[Judgement]:
+def _invalid_spec(observed: Observed) -> Iterator[Judgement]:
     model = observed.service["status"].get("modelStatus") or {}
     if model.get("transitionStatus") != "InvalidSpec":
         return
@@ -140,7 +141,7 @@ def _invalid_spec(observed: Observed) -> t.Iterator[Judgement]:
         yield Judgement(FAILED, f"{said} ({observed.selection.get('explanation')})", remedy, grace=3)
 
 
-def _rejected_mode(observed: Observed) -> t.Iterator[Judgement]:
+def _rejected_mode(observed: Observed) -> Iterator[Judgement]:
     if observed.deployments:
         return
     for event in observed.events or ():
@@ -171,7 +172,7 @@ _CREATION: tuple[tuple[str, str, float], ...] = (
 )
 
 
-def _deployment_trouble(deployment: Object) -> t.Iterator[Judgement]:
+def _deployment_trouble(deployment: Object) -> Iterator[Judgement]:
     name = _name(deployment)
     failure = _condition(deployment, "ReplicaFailure")
     if failure.get("status") == "True":
@@ -227,7 +228,7 @@ def current_pods(observed: Observed) -> list[Object]:
     return [pod for pod in pods if (_metadata(pod).get("labels") or {}).get(POD_HASH) in hashes]
 
 
-def _is_newest(replicaset: Object, deployments: t.Sequence[Object]) -> bool:
+def _is_newest(replicaset: Object, deployments: Sequence[Object]) -> bool:
     owners = {owner.get("uid") for owner in _metadata(replicaset).get("ownerReferences") or ()}
     revision = (_metadata(replicaset).get("annotations") or {}).get(REVISION)
     return any(
@@ -251,14 +252,14 @@ _RESTARTS = 2  # the third start that fails is believed
 _CONFIG_GRACE = 15.0
 
 
-def _pod_trouble(pod: Object) -> t.Iterator[Judgement]:
+def _pod_trouble(pod: Object) -> Iterator[Judgement]:
     status = pod.get("status") or {}
     yield from _unscheduled(pod)
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _container_trouble(_name(pod), container)
 
 
-def _unscheduled(pod: Object) -> t.Iterator[Judgement]:
+def _unscheduled(pod: Object) -> Iterator[Judgement]:
     condition = _condition(pod, "PodScheduled")
     if condition.get("status") != "False":
         return
@@ -270,7 +271,7 @@ def _unscheduled(pod: Object) -> t.Iterator[Judgement]:
         yield Judgement(WAITING, text)
 
 
-def _container_trouble(pod: str, container: Object) -> t.Iterator[Judgement]:
+def _container_trouble(pod: str, container: Object) -> Iterator[Judgement]:
     state = container.get("state") or {}
     waiting = state.get("waiting") or {}
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
@@ -292,7 +293,7 @@ def _pull(where: str, container: Object, reason: str, message: str) -> Judgement
     return Judgement(FAILED, said, remedy, grace=2) if remedy else Judgement(WAITING, said)
 
 
-def _restarting(where: str, container: Object) -> t.Iterator[Judgement]:
+def _restarting(where: str, container: Object) -> Iterator[Judgement]:
     state = container.get("state") or {}
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
     restarts = container.get("restartCount") or 0
@@ -331,7 +332,7 @@ def _progress(observed: Observed) -> Judgement:
     return Judgement(WAITING, _condition_progress(observed.service))
 
 
-def _pod_progress(pod: Object, events: t.Sequence[Object]) -> str | None:
+def _pod_progress(pod: Object, events: Sequence[Object]) -> str | None:
     status = pod.get("status") or {}
     if _condition(pod, "Ready").get("status") == "True":
         return None
@@ -348,7 +349,7 @@ def _pod_progress(pod: Object, events: t.Sequence[Object]) -> str | None:
 _TELLING = ("Pulling", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Failed")
 
 
-def _latest_event(pod: Object, events: t.Sequence[Object]) -> str | None:
+def _latest_event(pod: Object, events: Sequence[Object]) -> str | None:
     uid = _metadata(pod).get("uid")
     mine = [item for item in events if (item.get("involvedObject") or {}).get("uid") == uid]
     telling = [item for item in mine if item.get("reason") in _TELLING]
@@ -370,7 +371,7 @@ def _condition_progress(service: Object) -> str:
 # -- reading objects ---------------------------------------------------------------------------------------------------
 
 
-def _metadata(item: Object) -> t.Mapping[str, t.Any]:
+def _metadata(item: Object) -> Mapping[str, t.Any]:
     return item.get("metadata") or {}
 
 
@@ -378,6 +379,6 @@ def _name(item: Object) -> str:
     return str(_metadata(item).get("name") or "")
 
 
-def _condition(item: Object, kind: str) -> t.Mapping[str, t.Any]:
+def _condition(item: Object, kind: str) -> Mapping[str, t.Any]:
     conditions = (item.get("status") or {}).get("conditions") or ()
     return next((condition for condition in conditions if condition.get("type") == kind), {})

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import json
 import typing as t
+from collections.abc import Iterable, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import schema, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.candidates import Format, read_format
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
     CONTAINER,
     SERVING_RUNTIME,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Format, read_format
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
     mapping,
     name_of,
@@ -58,8 +59,8 @@ _AMONG = {
 
 
 def refusal(
-    runtime: t.Mapping[str, t.Any],
-    existing: t.Iterable[t.Mapping[str, t.Any]] = (),
+    runtime: Mapping[str, t.Any],
+    existing: Iterable[Mapping[str, t.Any]] = (),
     kserve_version: str = versions.DEFAULT,
 ) -> str:
     """Return the words with which KServe's webhook refuses a runtime that passed the schema, '' where it admits it.
@@ -81,12 +82,12 @@ def refusal(
     )
 
 
-def in_scope(runtime: t.Mapping[str, t.Any], existing: t.Iterable[t.Mapping[str, t.Any]]) -> Existing:
+def in_scope(runtime: Mapping[str, t.Any], existing: Iterable[Mapping[str, t.Any]]) -> Existing:
     """Return name and spec of the existing runtimes that the webhook compares with, by name."""
     scope = scope_of(runtime)
     found = []
     for item in existing:
-        if not isinstance(item, t.Mapping) or not item.get("kind"):
+        if not isinstance(item, Mapping) or not item.get("kind"):
             raise SpecError("", "an existing runtime must be an object with its kind")
         if item["kind"] != scope[0]:
             continue
@@ -96,7 +97,7 @@ def in_scope(runtime: t.Mapping[str, t.Any], existing: t.Iterable[t.Mapping[str,
     return sorted(found, key=lambda pair: pair[0])
 
 
-def scope_of(runtime: t.Mapping[str, t.Any]) -> tuple[str, str]:
+def scope_of(runtime: Mapping[str, t.Any]) -> tuple[str, str]:
     kind = str(runtime["kind"])
     return kind, namespace_of(runtime) if kind == SERVING_RUNTIME[1] else ""
 
@@ -114,7 +115,7 @@ def _priorities(runtime: dict[str, t.Any], spec: dict[str, t.Any], others: Exist
     return ""
 
 
-def _automatic(spec: t.Mapping[str, t.Any]) -> list[Format]:
+def _automatic(spec: Mapping[str, t.Any]) -> list[Format]:
     entries = (read_format(item) for item in spec.get("supportedModelFormats") or ())
     return [entry for entry in entries if entry.auto_select]
 
