@@ -15,11 +15,12 @@ PRODUCT = "product"
 COUNT = "count"
 MEMORY = "memory"
 MIG = "mig"
+SHARED = "shared"
 STATE = "state"
 OWNED = "owned"
 """the annotation that records which keys are ours"""
 
-_NAMES = re.compile(rf"{VENDOR}|{PRODUCT}|{COUNT}|{MEMORY}|{MIG}|{MIG}-\d+g\..+|{STATE}")
+_NAMES = re.compile(rf"{VENDOR}|{PRODUCT}|{COUNT}|{MEMORY}|{MIG}|{MIG}-\d+g\..+|{SHARED}|{STATE}")
 
 HEALTHY = "healthy"
 DRIVER_NOT_READY = "driver-not-ready"

@@ -15,6 +15,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.ve
     DEFAULT_TABLE,
     Table,
     Vendor,
+    is_plain,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -146,7 +147,8 @@ def _tolerations(resource: str, vendor: Vendor | None) -> list[dict[str, str]]:
 
     Key and operator alone are what Kubernetes' own admission plugin ExtendedResourceToleration adds.
     """
-    keys = dict.fromkeys([vendor.resource if vendor else resource, resource])
+    # a vendor of which only a pattern is known has no name for a taint
+    keys = dict.fromkeys([vendor.resource if vendor and is_plain(vendor.resource) else resource, resource])
     return [{"key": key, "operator": "Exists"} for key in keys]
 
 

@@ -36,7 +36,7 @@ class Vendor:
 
     name: str
     resource: str
-    """the resource that `accelerator: <name>` asks for"""
+    """the resource that `accelerator: <name>` asks for; a pattern where a user gave nothing else"""
     patterns: tuple[str, ...]
     """resources that stand for a device of this vendor"""
     present: tuple[str, ...] = ()
@@ -152,7 +152,7 @@ def _custom(entry: Mapping[str, object]) -> Vendor:
     return Vendor(
         name=name,
         display=str(entry.get("display_name") or name),
-        resource=next((resource for resource in resources if "*" not in resource), resources[0]),
+        resource=next(filter(is_plain, resources), resources[0]),
         patterns=tuple(re.escape(resource).replace(r"\*", ".*") for resource in resources),
         present=_strings(entry, "present_labels"),
         product=_strings(entry, "product_labels"),
@@ -171,6 +171,11 @@ def operator_owned(key: str) -> bool:
     """Whether a label or annotation key lies under a domain that an operator or Kubernetes itself writes."""
     domain = key.split("/", 1)[0] if "/" in key else ""
     return any(domain == owner or domain.endswith("." + owner) for owner in OPERATOR_DOMAINS)
+
+
+def is_plain(resource: str) -> bool:
+    """Whether a resource is a name, and no pattern with ``*``."""
+    return "*" not in resource
 
 
 def is_true(value: str | None) -> bool:

@@ -91,3 +91,13 @@ def test_names_are_dns_labels() -> None:
     offer = profiles.Offer("nvidia", "nvidia.com/gpu", "NVIDIA RTX™ 6000 / Ada " + "x" * 60, 1, "NVIDIA GPU")
     assert len(offer.name) <= 63
     assert offer.name.startswith("nvidia-nvidia-rtx-6000-ada-")
+
+
+def test_a_pattern_is_no_key_of_a_toleration() -> None:
+    options = nodes.make_options(vendors=[{"name": "npu", "resources": ["example.com/npu-*"]}])
+    node = {"metadata": {}, "status": {"allocatable": {"example.com/npu-a": "2"}}}
+    found = nodes.discover(node, options.table)
+    assert found is not None
+    [offer] = profiles.offers([found])
+    spec = profiles.build(profiles.DASHBOARD_HARDWARE, offer, options, "opendatahub")["spec"]
+    assert spec["tolerations"] == [{"key": "example.com/npu-a", "operator": "Exists"}]
