@@ -74,6 +74,12 @@ class Scene:
         nothing = {"labels": dict.fromkeys(LABELS), "annotations": {f"{PREFIX}/owned": None}}
         _all(pool.each(lambda name: self.client.patch(NODE, name, {"metadata": nothing}), self.names))
 
+    def pages(self) -> int:
+        """How many requests one list of the nodes takes; the server ends it with an empty page if other nodes follow."""
+        client = Client(config.load({"kubeconfig": self.kubeconfig}), timeout=120)
+        client.list(NODE, label_selector=self.selector)
+        return client.requests
+
     def requests(self) -> int:
         """How many requests our task sends, as the client counts them."""
         client = Client(config.load({"kubeconfig": self.kubeconfig}), timeout=120)
@@ -138,6 +144,6 @@ def _measure(report: Report, scene: Scene) -> None:
         # kubectl starts no play; what Ansible itself takes is not the module's
         above = max(times[OURS] - times[EMPTY], 0.01)
         report.ratio(f"N={size} {what}: {KUBECTL} / ours above an empty play", times[KUBECTL] / above)
-    pages = max(1, -(-size // PAGE))
+    pages = scene.pages()
     report.count(f"N={size} unchanged: requests of ours (one list per page of {PAGE})", scene.requests(), pages)
     report.count(f"N={size} labelling: requests of ours (and one patch per node)", changing_requests, pages + size)
