@@ -53,7 +53,10 @@ class Forbidden(ClusterError):
 
 
 class Denied(ClusterError):
-    """An admission webhook or policy refused the object; ``message`` is its own text, without the API's prefix."""
+    """An admission webhook, policy or quota refused the object; ``message`` is its own text, without the API's prefix.
+
+    webhook: the webhook's name, empty where it was none.
+    """
 
     reason = "denied"
 
@@ -105,8 +108,18 @@ class ServerError(ClusterError):
     reason = "server_error"
 
 
-_DENIED_PREFIX = "admission webhook "
-_DENIED_INFIX = " denied the request: "
+# Admission may refuse with any status from 400 on (a policy with 422, as a schema does): it is known by its words.
+_REFUSALS = (
+    # apiserver/pkg/admission/plugin/webhook/errors/statuserror.go ToStatusErr
+    re.compile(
+        r'admission webhook "?(?P<webhook>[^" ]+)"? denied the request(?P<text>: .*| without explanation)', re.DOTALL
+    ),
+    # apiserver/pkg/admission/plugin/policy/validating/dispatcher.go Dispatch
+    re.compile(
+        r"(?P<policy>ValidatingAdmissionPolicy '[^']+')(?: with binding '[^']+')? denied request(?P<text>: .*)",
+        re.DOTALL,
+    ),
+)
 
 _UNTYPED = re.compile(r"failed to create typed patch object \([^)]*\): \.?(?P<path>[^:]*): (?P<fault>.*)", re.DOTALL)
 # structured-merge-diff's words -> ours
@@ -142,8 +155,9 @@ def from_response(status: int, body: bytes, *, action: str, what: str) -> Cluste
     message = str(answer.get("message") or body[:500].decode(errors="replace").strip() or f"HTTP {status}")
     details = answer.get("details") or {}
     start = f"Cannot {action} {what}"
-    if _DENIED_PREFIX in message and _DENIED_INFIX in message:
-        return _denied(start, message, status)
+    refused = next(filter(None, (pattern.search(message) for pattern in _REFUSALS)), None)
+    if refused:
+        return _denied(start, refused, status)
     if status == 403:
         return _forbidden(start, message, details)
     if "failed calling webhook" in message:
@@ -170,10 +184,14 @@ def from_response(status: int, body: bytes, *, action: str, what: str) -> Cluste
     return kind(f"{start}: {message.rstrip('.')}{': ' + remedy if remedy else ''}.", status=status, details=details)
 
 
-def _denied(start: str, message: str, status: int) -> Denied:
-    head, text = message.split(_DENIED_INFIX, 1)
-    webhook = head.split(_DENIED_PREFIX, 1)[1].strip('"')
-    return Denied(f"{start}: {webhook} refuses it: {text}", webhook=webhook, message=text, status=status)
+def _denied(start: str, refused: re.Match[str], status: int) -> Denied:
+    by, text = refused.groupdict(), refused["text"]
+    return Denied(
+        f"{start}: {by.get('webhook') or by['policy']} refuses it{text}",
+        webhook=by.get("webhook", ""),
+        message=text.removeprefix(":").strip(),
+        status=status,
+    )
 
 
 def _conflict(start: str, details: dict[str, Any]) -> Conflict:

@@ -22,6 +22,11 @@ WEBHOOK = (
     'admission webhook "servingruntime.kserve-webhook-server.validator" denied the request: '
     "same priority assigned for the model format f in the servingruntimes a and b in namespace n"
 )
+POLICY = (
+    "servingruntimes.serving.kserve.io \"a\" is forbidden: ValidatingAdmissionPolicy 'team' with binding 'team-n' "
+    "denied request: a runtime needs the label team"
+)
+SILENT = 'admission webhook "strict.example.com" denied the request without explanation'
 NO_ENDPOINTS = (
     'Internal error occurred: failed calling webhook "servingruntime.kserve-webhook-server.validator": no endpoints '
     'available for service "kserve-webhook-server-service"'
@@ -48,6 +53,13 @@ CASES = [
     (403, status(403, RBAC), errors.Forbidden, "grant the right"),
     (403, status(403, QUOTA), errors.Denied, "exceeded quota"),
     (403, status(403, WEBHOOK), errors.Denied, "same priority assigned"),
+    (400, status(400, WEBHOOK), errors.Denied, "same priority assigned"),
+    (400, status(400, SILENT), errors.Denied, "strict.example.com refuses it without explanation"),
+    # a policy chooses its status; 422 is the usual one, which a schema's refusal has too
+    *(
+        (code, status(code, POLICY), errors.Denied, "'team' refuses it: a runtime needs")
+        for code in (401, 403, 413, 422)
+    ),
     (500, status(500, NO_ENDPOINTS), errors.WebhookUnavailable, "check that its controller runs"),
     (401, status(401, "Unauthorized"), errors.Unauthorized, "log in again"),
     (404, status(404, 'servingruntimes.serving.kserve.io "a" not found'), errors.NotFound, "check the name"),
@@ -81,6 +93,12 @@ def test_denied_keeps_the_webhooks_own_words() -> None:
     assert (
         error.message == "same priority assigned for the model format f in the servingruntimes a and b in namespace n"
     )
+
+
+def test_a_policy_is_no_webhook() -> None:
+    error = errors.from_response(422, status(422, POLICY), action="apply", what="x")
+    assert isinstance(error, errors.Denied)
+    assert (error.webhook, error.message) == ("", "a runtime needs the label team")
 
 
 def test_reasons_are_distinct() -> None:
