@@ -234,11 +234,11 @@ results:
       type: str
     action:
       description:
-        - V(create), V(change), V(adopt) (already as wanted, and now ours), V(unchanged), V(delete) or V(absent)
-          (there was nothing to delete).
+        - What it needs, RV(results[].changed) says whether it was done. V(create), V(change), V(adopt) (already as
+          wanted, and now ours), V(unchanged), V(delete) or V(absent) (there was nothing to delete).
       type: str
     changed:
-      description: Whether it changed, in check mode whether it would.
+      description: Whether it changed, in check mode whether it would. A task that is stopped changes nothing.
       type: bool
     adopted:
       description: Whether an object that was already as wanted became this collection's.
@@ -248,11 +248,13 @@ results:
       type: bool
     object:
       description:
-        - The object as it is now, without status and managedFields. Null where it is gone, or left out by
-          O(return_objects).
+        - The object as it is now, in check mode as it would be, without status and managedFields. An object that could
+          not be written is as it was before. Null where it is not there, or left out by O(return_objects).
       type: dict
     diff:
-      description: With C(--diff), what the task speaks of, C(before) and C(after). Empty where nothing changes.
+      description:
+        - With C(--diff), what the task speaks of, C(before) and C(after). Empty where nothing changes, as where the
+          object could not be written.
       type: dict
     error:
       description: Why this object could not be written, else null.
@@ -273,7 +275,8 @@ results:
       warnings: []
 affected:
   description:
-    - The InferenceServices that the task concerns. Both lists are null where the right to see the services lacks.
+    - The InferenceServices that the task concerns. Both lists are null where that is not known, because the right to
+      see the services lacks or because the task failed before.
   returned: always
   type: dict
   contains:
@@ -297,7 +300,9 @@ affected:
           runtime: {kind: ServingRuntime, name: seldon-mlserver-runtime}
           fields: [containers]
 errors:
-  description: Everything for which the task was refused before anything was written.
+  description:
+    - Everything for which the task was refused before anything was written.
+    - What Ansible itself refuses, such as a list that is text, and a number out of its range are told in C(msg) alone.
   returned: when the task is refused
   type: list
   elements: str
@@ -305,6 +310,7 @@ errors:
 
 from ansible_collections.modelserving.kserve.plugins.module_utils import ansible
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import spec
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import runtime_entries, serving_runtimes
 
 ARGUMENTS = {
@@ -337,13 +343,12 @@ def main() -> None:
     ) as session:
         outcome = serving_runtimes.Outcome(with_diff=session.diff_mode, objects=session.params["return_objects"])
         session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-        task = serving_runtimes.task_of(
-            session.params,
-            runtime_entries.of_task(session.params, session.given),
-            check_mode=session.check_mode,
-        )
         try:
+            entries = runtime_entries.of_task(session.params, session.given)
+            task = serving_runtimes.task_of(session.params, entries, check_mode=session.check_mode)
             serving_runtimes.run(lambda: session.client, task, outcome)
+        except SpecError as error:
+            outcome.errors.append(str(error))
         finally:
             for warning in outcome.warnings:
                 session.warn(warning)

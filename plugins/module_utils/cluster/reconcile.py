@@ -13,8 +13,10 @@ of them but the last::
 
     live = reconcile.read(client, wanted, whole=True)      # one list per kind and scope
     changes = reconcile.plan(wanted, live, settings)       # pure
-    reconcile.rehearse(client, changes, settings, every=check_mode)
-    if not check_mode:
+    rehearsal = reconcile.Rehearsal(client, settings, check_mode=check_mode)
+    if check_mode:
+        rehearsal.send(changes)
+    if not rehearsal.refused(changes) and not check_mode:  # bodies that no object can have
         reconcile.carry_out(client, changes, settings)
 
 Changes keep the order of *wanted*, and a ClusterError stays with the object it stopped (``Change.error``).
@@ -45,6 +47,7 @@ WORKERS = 8
 PAUSE = 1.0
 
 Object = dict[str, Any]
+Key = tuple[Resource, str | None, str]
 Answer = TypeVar("Answer")
 
 
@@ -72,7 +75,7 @@ class Wanted:
     body: Object | None
 
     @property
-    def key(self) -> tuple[Resource, str | None, str]:
+    def key(self) -> Key:
         """What tells one object from another."""
         return self.resource, self.namespace, self.name
 
@@ -87,7 +90,8 @@ class Change:
 
     action: create, change, adopt (only the record of ownership changes), unchanged, delete or absent;
     before, after: the live object then and now (in check mode: as it would be), with managedFields; None: not there;
-    confirmed: whether the API server agreed, by a dry run or by doing it; error: why it could not be.
+    confirmed: whether the API server agreed, by a dry run or by doing it; written: whether by doing it;
+    error: why it could not be.
     """
 
     wanted: Wanted
@@ -96,6 +100,7 @@ class Change:
     after: Object | None
     manager: str
     confirmed: bool = False
+    written: bool = False
     error: errors.ClusterError | None = None
 
     @property
@@ -130,7 +135,7 @@ class Change:
 class Live:
     """What the cluster held when it was read."""
 
-    objects: dict[tuple[Resource, str | None, str], Object] = field(default_factory=dict)
+    objects: dict[Key, Object] = field(default_factory=dict)
 
     def get(self, wanted: Wanted) -> Object | None:
         """The live object that *wanted* names."""
@@ -210,31 +215,96 @@ def _planned(wanted: Wanted, live: Object | None, manager: str) -> Change:
 # -- rehearsing -------------------------------------------------------------------------------------------------
 
 
-def rehearse(client: Client, changes: Sequence[Change], settings: Settings, *, every: bool) -> None:
-    """Send with ``dryRun=All`` what would change, and take over what the server answers.
+# What holds for every object of a body: its schema refuses it, or nobody answers.
+_HOLDS_FOR_ALL = (errors.Invalid, errors.WebhookUnavailable, errors.Unreachable, errors.Unauthorized)
 
-    every: all of them, for check mode; else one of each body, so that what a schema refuses is known before anything
-    is written at a cost that does not grow with the number of namespaces. A dry run that is forbidden leaves the
-    change unconfirmed (a real write will say what lacks); any other refusal is the change's error.
+
+def _never(_change: Change, _error: errors.ClusterError) -> bool:
+    return False
+
+
+class Rehearsal:
+    """Dry runs of a task's changes: each becomes what the server answers, and nothing is written.
+
+    check_mode: a dry run that is forbidden leaves its change unconfirmed; before a real run it is the change's error,
+    since the write would say the same. premature: tells a refusal that is expected as long as others are not written
+    yet; it leaves the change unconfirmed too.
     """
-    todo = [change for change in changes if change.writes and not change.error] if every else one_of_each_body(changes)
-    batch = _Batch(client, settings, dry_run=True)
-    answers = pool.each(batch.send, todo, settings.workers)
-    for change, answer in zip(todo, answers, strict=True):
-        if answer.error is None:
-            _settle(change, answer.value)
-        elif not isinstance(answer.error, errors.Forbidden):
-            change.error = answer.error
+
+    def __init__(
+        self,
+        client: Client,
+        settings: Settings,
+        *,
+        check_mode: bool,
+        premature: Callable[[Change, errors.ClusterError], bool] = _never,
+    ) -> None:
+        self._batch = _Batch(client, settings, dry_run=True)
+        self._workers = settings.workers
+        self._check_mode = check_mode
+        self._premature = premature
+        self._answers: dict[Key, errors.ClusterError | None] = {}
+
+    def send(self, changes: Iterable[Change]) -> None:
+        """Try each change that would write and was not tried yet."""
+        todo = [change for change in changes if change.writes and not change.error and not self._heard(change)]
+        for change, answer in zip(todo, pool.each(self._batch.send, todo, self._workers), strict=True):
+            self._answers[change.wanted.key] = answer.error
+            if answer.error is None:
+                _settle(change, answer.value)
+            elif not self._leaves_open(change, answer.error):
+                change.error = answer.error
+
+    def refused(self, changes: Iterable[Change]) -> list[errors.ClusterError]:
+        """What stands against whole bodies, an error for each.
+
+        A body is known to be good when one object with it passes, and to be bad when its schema refuses it. Any other
+        answer speaks of one object (its namespace lacks, or a quota or a policy of it refuses): then the next ones of
+        that body are tried, in order. A body that all of them are denied is refused too. So where all goes well this
+        costs a request for each different body, however many namespaces there are.
+        """
+        bodies = _by_body(changes)
+        open_, width = bodies, 1
+        while open_:
+            self.send(change for body in open_ for change in self._untried(body)[:width])
+            open_ = [body for body in open_ if self._untried(body) and self._decisive(body) is None]
+            width = self._workers
+        return [error for error in map(self._against, bodies) if error]
+
+    def _heard(self, change: Change) -> bool:
+        return change.wanted.key in self._answers
+
+    def _leaves_open(self, change: Change, error: errors.ClusterError) -> bool:
+        forbidden = self._check_mode and isinstance(error, errors.Forbidden)
+        return forbidden or self._premature(change, error)
+
+    def _untried(self, body: Sequence[Change]) -> list[Change]:
+        return [change for change in body if not change.error and not self._heard(change)]
+
+    def _decisive(self, body: Sequence[Change]) -> Change | None:
+        """The first whose answer holds for the body, so that the order of the answers does not count."""
+        return next((change for change in body if self._heard(change) and self._decides(change)), None)
+
+    def _decides(self, change: Change) -> bool:
+        error = self._answers[change.wanted.key]
+        return error is None or isinstance(error, _HOLDS_FOR_ALL) or self._premature(change, error)
+
+    def _against(self, body: Sequence[Change]) -> errors.ClusterError | None:
+        decisive = self._decisive(body)
+        if decisive:
+            return decisive.error
+        all_denied = all(isinstance(change.error, errors.Denied) for change in body)
+        return body[0].error if all_denied else None
 
 
-def one_of_each_body(changes: Iterable[Change]) -> list[Change]:
-    """Of the changes that would write an object, the first with each body."""
-    chosen: dict[tuple[Resource, str], Change] = {}
+def _by_body(changes: Iterable[Change]) -> list[list[Change]]:
+    """The changes that would write an object, those with the same body together."""
+    bodies: dict[tuple[Resource, str], list[Change]] = {}
     for change in changes:
-        if change.writes and not change.error and change.wanted.body is not None:
+        if change.writes and change.wanted.body is not None:
             content = ownership.fields_of(change.wanted.body)
-            chosen.setdefault((change.wanted.resource, json.dumps(content, sort_keys=True)), change)
-    return list(chosen.values())
+            bodies.setdefault((change.wanted.resource, json.dumps(content, sort_keys=True)), []).append(change)
+    return list(bodies.values())
 
 
 # -- carrying out -----------------------------------------------------------------------------------------------
@@ -257,6 +327,7 @@ def carry_out(client: Client, changes: Sequence[Change], settings: Settings, *, 
             change.error = error
             return
         change.error = None
+        change.written = True
         _settle(change, answer)
 
     pool.each(write, todo, settings.workers)
@@ -269,7 +340,7 @@ def ensure(
     live = read(client, wanted, whole=whole, workers=settings.workers)
     changes = plan(wanted, live, settings)
     if check_mode:
-        rehearse(client, changes, settings, every=True)
+        Rehearsal(client, settings, check_mode=True).send(changes)
     else:
         carry_out(client, changes, settings)
     return changes

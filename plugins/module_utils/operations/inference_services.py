@@ -353,7 +353,7 @@ class _Run:
         self._warn()
         changes = [item.change for item in self.items if item.change]
         if self.task.check_mode:
-            reconcile.rehearse(self.client, changes, self.task.settings, every=True)
+            reconcile.Rehearsal(self.client, self.task.settings, check_mode=True).send(changes)
             self._tell_unconfirmed()
             return
         reconcile.carry_out(self.client, changes, self.task.settings)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The work of serving_runtime: wanted objects -> checked -> planned -> rehearsed -> carried out -> result.
 
-Check mode and a real run share everything but the last write, so that what check mode says is what happens.
-Nothing is written before every check of the whole task has passed; from then on a failure stays with its object.
+Check mode and a real run share everything but the writes, so that what check mode says is what happens; what it cannot
+know it calls unconfirmed. Nothing is written before every check of the whole task has passed; from then on a failure
+stays with its object.
 """
 
 from __future__ import annotations
@@ -61,18 +62,24 @@ class Task:
         return CLUSTER_SERVING_RUNTIME if self.cluster_scope else SERVING_RUNTIME
 
 
+_UNKNOWN: Mapping[str, None] = {"moves": None, "restarts": None}
+
+
 @dataclass
 class Outcome:
     """The module's result as it grows: what is known is returned, failure or not.
 
     with_diff: whether the results tell what differs; twice a thousand objects take a playbook seconds to digest.
     objects: which results show their object: all, changed or none.
+    changes: the plan, of which only what was written counts as done; predicted: all of it counts, since check mode has
+    rehearsed it. affected: null lists as long as it is not known.
     """
 
     with_diff: bool = False
     objects: str = "all"
     changes: list[Change] = field(default_factory=list)
-    affected: Object = field(default_factory=lambda: {"moves": [], "restarts": []})
+    predicted: bool = False
+    affected: Object = field(default_factory=lambda: dict(_UNKNOWN))
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     notes: dict[int, list[str]] = field(default_factory=dict)  # warnings of single changes, by their place
@@ -80,24 +87,28 @@ class Outcome:
     def plain(self) -> Object:
         """The module's result."""
         return {
-            "changed": any(change.changed for change in self.changes) and not self.errors,
+            "changed": any(self._done(change) for change in self.changes),
             "results": [self._result(index, change) for index, change in enumerate(self.changes)],
             "affected": self.affected,
             **({"errors": self.errors} if self.errors else {}),
         }
 
+    def _done(self, change: Change) -> bool:
+        return change.changed and (change.written or self.predicted)
+
     def _result(self, index: int, change: Change) -> Object:
-        stopped = bool(self.errors)
+        done = self._done(change)
+        now = change.after if done or not change.writes else change.before
         return {
             "name": change.wanted.name,
             "namespace": change.wanted.namespace,
             "kind": change.wanted.resource.kind,
             "action": change.action,
-            "changed": change.changed and not stopped,
-            "adopted": change.adopted and not stopped,
+            "changed": done,
+            "adopted": change.adopted and done,
             "confirmed": change.confirmed,
-            "object": shown.shown(change.after) if self._shows(change) else None,
-            "diff": shown.diff(change.diff()) if change.writes and self.with_diff else {},
+            "object": shown.shown(now) if self._shows(change) else None,
+            "diff": shown.diff(change.diff()) if done and self.with_diff else {},
             "error": str(change.error) if change.error else None,
             "warnings": self.notes.get(index, []),
         }
@@ -114,7 +125,7 @@ class Outcome:
                 "after_header": f"{change.wanted.describe()} (after)",
             }
             for change in self.changes
-            if change.changed and not self.errors
+            if self._done(change)
         ]
 
     def failure(self) -> str | None:
@@ -174,14 +185,15 @@ class _Run:
         task = self.task
         wanted = self._wanted()
         if not wanted:
+            self._nobody_affected()
             return
         self.live = self._read(wanted)
         self.outcome.changes = reconcile.plan(wanted, self.live, task.settings)
         self._note_warnings()
         if task.present:
             self._ask_the_webhooks_rules()
-        writes = [change for change in self.changes if change.writes]
-        if not writes:
+        if not any(change.writes for change in self.changes):
+            self._nobody_affected()
             return
         surroundings = self._surroundings()
         if not task.present:
@@ -290,17 +302,26 @@ class _Run:
     def _rehearse(self) -> None:
         """One of each body, so that the schema's refusals come before any write; in check mode the others too.
 
-        What refuses a body's first object holds for all and stops the task; what refuses another (a policy of its
-        namespace) stays with it, as it does where it is written.
+        What stands against a body as a whole stops the task; what refuses one object (a quota or a policy of its
+        namespace) stays with it, as it does where it is written. An object that has to wait for others may be refused
+        by KServe's webhook now; its schema has spoken before.
         """
         waiting = {index for turn in self.later for index in turn}
+        later = [self.changes[index] for index in sorted(waiting)]
         at_once = [change for index, change in enumerate(self.changes) if index not in waiting]
-        first = reconcile.one_of_each_body(at_once)
-        reconcile.rehearse(self.client, at_once, self.task.settings, every=self.task.check_mode)
-        refused = [str(change.error) for change in first if isinstance(change.error, _STOPPING)]
-        _refuse(list(dict.fromkeys(refused)), self.outcome)
+        keys = {change.wanted.key for change in later}
+        rehearsal = reconcile.Rehearsal(
+            self.client,
+            self.task.settings,
+            check_mode=self.task.check_mode,
+            premature=lambda change, error: change.wanted.key in keys and _by_kserve(error),
+        )
+        if self.task.check_mode:
+            rehearsal.send(at_once)
+        _refuse([str(error) for error in rehearsal.refused([*at_once, *later])], self.outcome)
         if self.task.check_mode:
             self._tell_unconfirmed(waiting)
+            self.outcome.predicted = True
 
     def _tell_unconfirmed(self, waiting: set[int]) -> None:
         for index, change in enumerate(self.changes):
@@ -363,6 +384,7 @@ class _Run:
             self._affected_unknown(surroundings.unseen)
             return
         if not surroundings.services or not any(change.alters_content for change in self.changes):
+            self._nobody_affected()
             return
         from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import affected
 
@@ -373,9 +395,12 @@ class _Run:
             "restarts": affected.restarts(services, before, after, version),
         }
 
+    def _nobody_affected(self) -> None:
+        self.outcome.affected = {"moves": [], "restarts": []}
+
     def _affected_unknown(self, why: str) -> None:
         self.outcome.warnings.append(f"Which services are affected is not known: {why}")
-        self.outcome.affected = {"moves": None, "restarts": None}
+        self.outcome.affected = dict(_UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -385,9 +410,14 @@ class _Surroundings:
     unseen: str | None = None
 
 
-# What a rehearsal can say that holds for all: the schema or a policy refuses the body, or nobody answers.
-_STOPPING = (errors.Invalid, errors.Denied, errors.WebhookUnavailable, errors.Unreachable, errors.Unauthorized)
 _ALTERING = (ownership.CREATE, ownership.CHANGE, reconcile.DELETE)
+
+# what the names of all of KServe's webhooks hold: config/webhook/manifests.yaml
+_KSERVES_WEBHOOKS = "kserve-webhook-server"
+
+
+def _by_kserve(error: errors.ClusterError) -> bool:
+    return isinstance(error, errors.Denied) and _KSERVES_WEBHOOKS in error.webhook
 
 
 def _after(before: Iterable[Object], changes: Iterable[Change]) -> Iterable[Object]:

@@ -147,13 +147,97 @@ def test_a_forbidden_dry_run_leaves_the_change_unconfirmed() -> None:
     assert change.after is not None and change.after["spec"] == {"n": 1}
 
 
-def test_a_real_run_rehearses_one_of_each_body() -> None:
-    recorder = Recorder()
-    client = cast(Client, recorder)
-    wanted = [want(name, {"n": name}, space) for space in "abc" for name in ("x", "y")]
+BODIES = ("x", "y")
+
+
+def rehearsed(recorder: Recorder, spaces: str, *, check_mode: bool = False, **more: Any) -> tuple[list[str], list[str]]:
+    """What stands against the two bodies that each of these namespaces shall have, and the namespaces that were tried."""
+    wanted = [want(name, {"n": name}, space) for name in BODIES for space in spaces]
     changes = reconcile.plan(wanted, reconcile.Live(), SETTINGS)
-    reconcile.rehearse(client, changes, SETTINGS, every=False)
-    assert sorted(call[1:4] for call in recorder.calls) == [("a", "x", "dry"), ("a", "y", "dry")]
+    one_by_one = Settings(manager="me", workers=1)
+    rehearsal = reconcile.Rehearsal(cast(Client, recorder), one_by_one, check_mode=check_mode, **more)
+    if check_mode:
+        rehearsal.send(changes)
+    refused = rehearsal.refused(changes)
+    assert all(call[3] == "dry" for call in recorder.calls)
+    return [str(error) for error in refused], [call[2] + call[1] for call in recorder.calls]
+
+
+def test_where_all_goes_well_a_rehearsal_is_one_of_each_body() -> None:
+    assert rehearsed(Recorder(), "abc") == ([], ["xa", "ya"])
+    assert rehearsed(Recorder(), "ab", check_mode=True) == ([], ["xa", "xb", "ya", "yb"])
+
+
+INVALID = errors.Invalid("the schema says no")
+DENIED = errors.Denied("a policy says no", webhook="", message="no")
+OF_ONE_OBJECT = [DENIED, errors.NotFound("no namespace"), errors.Forbidden("no right"), errors.Conflict("taken")]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("first", OF_ONE_OBJECT)
+def test_what_refuses_one_object_says_nothing_of_the_next(first: errors.ClusterError, check_mode: bool) -> None:
+    good = Recorder()
+    good.refusals["apply", "x"] = [first]
+    refused, tried = rehearsed(good, "abc", check_mode=check_mode)
+    assert refused == [] and (check_mode or tried == ["xa", "ya", "xb"])
+    bad = Recorder()
+    bad.refusals["apply", "x"] = [first, INVALID, INVALID]
+    assert rehearsed(bad, "abc", check_mode=check_mode)[0] == ["the schema says no"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_body_that_everybody_denies_is_refused(check_mode: bool) -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "x"] = [DENIED] * 3
+    assert rehearsed(recorder, "abc", check_mode=check_mode)[0] == ["a policy says no"]
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("other", OF_ONE_OBJECT[1:])
+def test_a_body_of_which_not_all_is_known_is_not_refused(other: errors.ClusterError, check_mode: bool) -> None:
+    for answers in ([DENIED, other], [other, DENIED], [other, other]):
+        recorder = Recorder()
+        recorder.refusals["apply", "x"] = list(answers)
+        assert rehearsed(recorder, "ab", check_mode=check_mode)[0] == []
+
+
+@pytest.mark.parametrize("kind", [errors.Invalid, errors.WebhookUnavailable, errors.Unreachable, errors.Unauthorized])
+def test_what_holds_for_all_needs_no_second_object(kind: type[errors.ClusterError]) -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "x"] = [kind("no")] * 3
+    refused, tried = rehearsed(recorder, "abc")
+    assert refused[0] == "no" and tried.count("xa") == 1 and "xb" not in tried
+
+
+def test_what_one_namespace_alone_says_of_a_good_body_stays_there() -> None:
+    """In check mode every object is tried: what comes after the first that passes must not count there only."""
+    recorder = Recorder()
+    wanted = [want("x", {"n": 1}, space) for space in "ab"]
+    changes = reconcile.plan(wanted, reconcile.Live(), SETTINGS)
+    rehearsal = reconcile.Rehearsal(cast(Client, recorder), Settings("me", workers=1), check_mode=True)
+    rehearsal.send(changes[:1])
+    recorder.refusals["apply", "x"] = [INVALID]
+    rehearsal.send(changes)
+    assert rehearsal.refused(changes) == [] and changes[1].error is INVALID
+
+
+def test_many_that_are_refused_are_tried_side_by_side_and_not_written() -> None:
+    recorder, spaces = Recorder(), [f"n{number}" for number in range(20)]
+    recorder.refusals["apply", "x"] = [errors.Forbidden("no right")] * 40
+    changes = reconcile.plan([want("x", {"n": 1}, space) for space in spaces], reconcile.Live(), SETTINGS)
+    assert reconcile.Rehearsal(cast(Client, recorder), SETTINGS, check_mode=False).refused(changes) == []
+    reconcile.carry_out(cast(Client, recorder), changes, SETTINGS)
+    assert [call[3] for call in recorder.calls] == ["dry"] * 20
+    assert all(isinstance(change.error, errors.Forbidden) for change in changes)
+
+
+def test_a_refusal_that_was_expected_shows_that_the_schema_agreed() -> None:
+    recorder = Recorder()
+    recorder.refusals["apply", "x"] = [DENIED] * 3
+    refused, tried = rehearsed(recorder, "abc", premature=lambda change, error: error is DENIED)
+    assert (refused, tried) == ([], ["xa", "ya"])
+    recorder.refusals["apply", "x"] = [INVALID]
+    assert rehearsed(recorder, "abc", premature=lambda change, error: error is DENIED)[0] == ["the schema says no"]
 
 
 def test_delete_names_the_very_object_that_was_seen() -> None:

@@ -122,7 +122,7 @@ def live(**env: str) -> dict[str, Any]:
 
 def changed(before: dict[str, Any] | None, after: dict[str, Any], action: str = "change") -> Change:
     wanted = Wanted(serving_runtimes.SERVING_RUNTIME, "x", "a", after)
-    return Change(wanted, action, before, after, "modelserving.kserve", confirmed=True)
+    return Change(wanted, action, before, after, "modelserving.kserve", confirmed=True, written=True)
 
 
 def test_secrets_in_variables_are_not_shown() -> None:
@@ -161,10 +161,39 @@ def test_a_failed_object_fails_the_task_and_leaves_the_others_results() -> None:
     assert len(outcome.diff()) == 1
 
 
-def test_a_refused_task_changed_nothing() -> None:
-    outcome = serving_runtimes.Outcome(with_diff=True, changes=[changed(None, live(), "create")], errors=["no"])
-    assert outcome.plain()["changed"] is False and outcome.plain()["results"][0]["changed"] is False
-    assert outcome.diff() == []
+def test_what_is_only_planned_has_not_changed() -> None:
+    planned = changed(None, live(), "create")
+    planned.written = False
+    outcome = serving_runtimes.Outcome(with_diff=True, changes=[planned])
+    (result,) = outcome.plain()["results"]
+    assert outcome.plain()["changed"] is result["changed"] is False
+    assert outcome.plain()["affected"] == {"moves": None, "restarts": None}
+    assert (result["action"], result["object"], result["diff"], outcome.diff()) == ("create", None, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "action", "shown"),
+    [
+        (None, live(LEVEL="new"), "create", None),
+        (live(LEVEL="old"), live(LEVEL="new"), "change", "old"),
+        (live(LEVEL="old"), None, "delete", "old"),
+    ],
+)
+def test_an_object_that_was_not_written_is_shown_as_it_is(
+    before: dict[str, Any] | None, after: dict[str, Any] | None, action: str, shown: str | None
+) -> None:
+    wanted = Wanted(serving_runtimes.SERVING_RUNTIME, "x", "a", after)
+    failed = Change(wanted, action, before, after, "modelserving.kserve", error=errors.Conflict("x is taken"))
+    stopped = Change(wanted, action, before, after, "modelserving.kserve", confirmed=True)
+    for change in (failed, stopped):
+        (result,) = serving_runtimes.Outcome(with_diff=True, changes=[change]).plain()["results"]
+        levels = [item["value"] for item in _env(result["object"])] if result["object"] else None
+        assert levels == ([shown] if shown else None) and result["diff"] == {}
+
+
+def _env(item: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = item["spec"]["containers"][0]["env"]
+    return found
 
 
 # -- a cluster that is told step by step ------------------------------------------------------------------------
@@ -191,9 +220,13 @@ class Cluster:
             raise found
         return list(found)
 
-    def apply(self, _resource: Any, body: dict[str, Any], **_how: Any) -> dict[str, Any]:
-        self.asked.append(f"apply {body['metadata']['name']}")
+    def apply(self, _resource: Any, body: dict[str, Any], *, dry_run: bool, **_how: Any) -> dict[str, Any]:
+        self.asked.append(f"{'try' if dry_run else 'apply'} {body['metadata']['name']}")
         return copy.deepcopy(body)
+
+    @property
+    def written(self) -> list[str]:
+        return [text for text in self.asked if text.startswith("apply")]
 
 
 def run_on(cluster: Any, given: dict[str, Any], *, check: bool = False, **params: Any) -> serving_runtimes.Outcome:
@@ -256,34 +289,133 @@ def test_the_version_is_asked_for_only_where_something_is_written() -> None:
 
 
 class Guarded(Cluster):
-    """A cluster where a policy refuses what goes into some namespaces."""
+    """A cluster where each namespace may have an answer of its own, to everything or to one runtime (a/x)."""
 
-    def __init__(self, *guarded: str) -> None:
-        super().__init__()
-        self.guarded = guarded
+    def __init__(self, refusals: dict[str, errors.ClusterError], **lists: Any) -> None:
+        super().__init__(**lists)
+        self.refusals = refusals
 
     def apply(self, resource: Any, body: dict[str, Any], **how: Any) -> dict[str, Any]:
-        if body["metadata"]["namespace"] in self.guarded:
-            raise errors.Denied("the policy says no", webhook="policy", message="no")
+        space, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        refused = self.refusals.get(space) or self.refusals.get(f"{space}/{name}")
+        if refused:
+            self.asked.append(f"refuse {name}")
+            raise refused
         return super().apply(resource, body, **how)
 
 
+POLICY = errors.Denied("the policy says no", webhook="", message="no")
+SCHEMA = errors.Invalid("spec.newer: the cluster's schema has no such field")
+GONE = errors.NotFound("no namespace", details={"kind": "namespaces"})
+
+
+def told(outcome: serving_runtimes.Outcome) -> list[tuple[Any, ...]]:
+    return [(item["namespace"], item["changed"], item["error"]) for item in outcome.plain()["results"]]
+
+
 @pytest.mark.parametrize("check", [True, False])
-def test_a_policy_of_one_namespace_stops_that_one_in_check_mode_too(check: bool) -> None:
-    outcome = run_on(Guarded("b"), GIVEN, check=check, namespace=None, namespaces=["a", "b", "c"])
+@pytest.mark.parametrize("spaces", [["a", "b", "c"], ["b", "a", "c"], ["b", "c", "a"]])
+@pytest.mark.parametrize("refusal", [POLICY, errors.Conflict("the other manager's")])
+def test_a_refusal_of_one_namespace_stays_there_wherever_it_is_named(
+    refusal: errors.ClusterError, spaces: list[str], check: bool
+) -> None:
+    outcome = run_on(Guarded({"a": refusal}), GIVEN, check=check, namespace=None, namespaces=spaces)
     assert outcome.errors == [] and outcome.plain()["changed"] is True
-    assert [item["error"] for item in outcome.plain()["results"]] == [None, "the policy says no", None]
-    assert [item["changed"] for item in outcome.plain()["results"]] == [True, False, True]
-    assert outcome.failure() == "the policy says no (1 of 3 objects failed, see results)"
+    assert told(outcome) == [(space, space != "a", str(refusal) if space == "a" else None) for space in spaces]
+    assert outcome.failure() == f"{refusal} (1 of 3 objects failed, see results)"
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_what_refuses_the_first_of_a_body_stops_the_task_in_both_modes(check: bool) -> None:
-    cluster = Guarded("a")
-    outcome = run_on(cluster, GIVEN, check=check, namespace=None, namespaces=["a", "b"])
+def test_a_body_that_every_namespace_refuses_stops_the_task(check: bool) -> None:
+    cluster = Guarded({"a/x": POLICY, "b/x": POLICY})
+    other = {**GIVEN, "name": "y", "containers": [{"name": "kserve-container", "image": "j"}]}
+    outcome = run_on(cluster, {"runtimes": [GIVEN, other]}, check=check, namespace=None, namespaces=["a", "b"])
     assert outcome.errors == ["the policy says no"] and outcome.plain()["changed"] is False
-    if not check:
-        assert "apply x" not in cluster.asked
+    assert outcome.affected == {"moves": None, "restarts": None} and cluster.written == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("first", [GONE, errors.Forbidden("no right"), POLICY])
+def test_a_bad_body_is_found_though_its_first_namespace_cannot_tell(first: errors.ClusterError, check: bool) -> None:
+    cluster = Guarded({"a": first, "b/x": SCHEMA})
+    other = {**GIVEN, "name": "y", "containers": [{"name": "kserve-container", "image": "j"}]}
+    outcome = run_on(cluster, {"runtimes": [other, GIVEN]}, check=check, namespace=None, namespaces=["a", "b"])
+    assert outcome.errors == [str(SCHEMA)] and cluster.written == []
+
+
+def ranked(name: str, priority: int, **more: Any) -> dict[str, Any]:
+    formats = [{"name": "f", "version": "1", "autoSelect": True, "priority": priority}]
+    return {**GIVEN, "name": name, "supported_model_formats": formats, "protocol_versions": ["v2"], **more}
+
+
+def there(name: str, priority: int) -> dict[str, Any]:
+    formats = [{"name": "f", "version": "1", "autoSelect": True, "priority": priority}]
+    spec = {**live()["spec"], "supportedModelFormats": formats, "protocolVersions": ["v2"]}
+    return {**live(), "metadata": {"name": name, "namespace": "a", "managedFields": []}, "spec": spec}
+
+
+SAME_PRIORITY = errors.Denied(
+    "same priority", webhook="servingruntime.kserve-webhook-server.validator", message="same priority"
+)
+MOVED = {"runtimes": [ranked("x", 2), ranked("y", 1, additional_spec={"newer": 1})]}
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("refusal", [SCHEMA, POLICY])
+def test_a_body_that_has_to_wait_is_rehearsed_too(refusal: errors.ClusterError, check: bool) -> None:
+    cluster = Guarded({"a/y": refusal}, ServingRuntime=[there("x", 1)])
+    outcome = run_on(cluster, MOVED, check=check)
+    assert outcome.errors == [str(refusal)] and cluster.written == []
+
+
+def test_what_the_webhook_refuses_until_the_turn_before_is_written_is_no_error() -> None:
+    class Real(Guarded):
+        def apply(self, resource: Any, body: dict[str, Any], **how: Any) -> dict[str, Any]:
+            if "apply x" in self.asked:
+                self.refusals = {}
+            return super().apply(resource, body, **how)
+
+    check = run_on(Guarded({"a/y": SAME_PRIORITY}, ServingRuntime=[there("x", 1)]), MOVED, check=True)
+    assert check.failure() is None and [item["confirmed"] for item in check.plain()["results"]] == [True, False]
+    assert "only after other runtimes of this task" in check.warnings[-1]
+    cluster = Real({"a/y": SAME_PRIORITY}, ServingRuntime=[there("x", 1)])
+    real = run_on(cluster, MOVED)
+    assert real.failure() is None and told(real) == told(check)
+    assert cluster.asked == ["ServingRuntime", "InferenceService", "try x", "refuse y", "apply x", "apply y"]
+
+
+@pytest.mark.parametrize("kind", ["InferenceService", "Deployment"])
+def test_a_task_that_ends_before_the_first_write_changed_nothing(kind: str) -> None:
+    cluster = Cluster(**{kind: errors.Unreachable("timed out")})
+    outcome = serving_runtimes.Outcome()
+    asked = task(GIVEN, namespace="a", kserve_version=None)
+    with pytest.raises(errors.Unreachable):
+        serving_runtimes.run(lambda: cast(Client, cluster), asked, outcome)
+    assert told(outcome) in ([("a", False, None)], []) and outcome.plain()["changed"] is False
+    assert outcome.affected == {"moves": None, "restarts": None}
+
+
+def test_a_defect_while_writing_counts_what_was_written_and_not_the_turn_after() -> None:
+    class Broken(Cluster):
+        def apply(self, resource: Any, body: dict[str, Any], **how: Any) -> dict[str, Any]:
+            if body["metadata"]["name"] == "z" and not how["dry_run"]:
+                raise KeyError("oops")
+            return super().apply(resource, body, **how)
+
+    given = {"runtimes": [ranked("x", 2), ranked("y", 1), {**GIVEN, "name": "z"}]}
+    merged = {**PARAMS, "namespace": "a"}
+    outcome = serving_runtimes.Outcome()
+    asked = serving_runtimes.task_of(merged, runtime_entries.of_task(merged, given), check_mode=False)
+    cluster = Broken(ServingRuntime=[there("x", 1)])
+    with pytest.raises(KeyError):
+        serving_runtimes.run(lambda: cast(Client, cluster), asked, outcome)
+    assert [item["changed"] for item in outcome.plain()["results"]] == [True, False, False]
+    assert outcome.affected == {"moves": None, "restarts": None}
+
+
+def test_a_task_with_nothing_to_do_affects_nobody() -> None:
+    for params in ({"namespace": None, "namespaces": []}, {"state": "absent"}):
+        assert run_on(Cluster(), GIVEN, **params).affected == {"moves": [], "restarts": []}
 
 
 def test_a_service_that_nobody_understands_does_not_hide_what_was_written() -> None:
