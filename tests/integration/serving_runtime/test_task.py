@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -130,20 +132,85 @@ def test_a_namespace_that_is_not_there_yet_is_unconfirmed_in_check_mode(run: Run
     assert "does not exist yet, and the real run fails unless something creates it" in item["warnings"][-1]
 
 
-def test_check_mode_says_what_the_real_run_does_where_one_namespace_refuses(
-    run: Run, make_namespace: Make, client: Client, eventually: Callable[..., Any]
-) -> None:
-    spaces = [make_namespace("write") for _number in range(3)]
+def _no_quota(client: Client, namespace: str, eventually: Callable[..., Any]) -> Iterator[None]:
     quota = {"hard": {"count/servingruntimes.serving.kserve.io": "0"}}
     body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": quota}
     quotas = resources.Resource("v1", "ResourceQuota", "resourcequotas", True)
-    client.create(quotas, body, spaces[1])
-    eventually(lambda: ((client.get(quotas, "none", spaces[1]) or {}).get("status") or {}).get("hard"))
-    check, real = (run(server("x"), namespaces=spaces, check=check) for check in (True, False))
+    client.create(quotas, body, namespace)
+    eventually(lambda: ((client.get(quotas, "none", namespace) or {}).get("status") or {}).get("hard"))
+    yield
+
+
+def _leaving(client: Client, namespace: str, eventually: Callable[..., Any]) -> Iterator[None]:
+    """A namespace that is being deleted, for as long as a finalizer holds one of its objects."""
+    kept = resources.Resource("v1", "ConfigMap", "configmaps", True)
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "finalizers": ["write.test/keep"]}}
+    client.create(kept, body, namespace)
+    client.delete(resources.NAMESPACE, namespace)
+    yield
+    client.patch(kept, "kept", {"metadata": {"finalizers": None}}, namespace)
+
+
+def _policy(client: Client, namespace: str, eventually: Callable[..., Any]) -> Iterator[None]:
+    """A ValidatingAdmissionPolicy in front of one namespace; it refuses with 422, as a schema does."""
+    api, name = "admissionregistration.k8s.io/v1", f"write-{namespace}"
+    policies = resources.Resource(api, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False)
+    bindings = resources.Resource(api, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", False)
+    rule = {
+        "apiGroups": ["serving.kserve.io"],
+        "apiVersions": ["*"],
+        "resources": ["servingruntimes"],
+        "operations": ["*"],
+    }
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "false", "message": "no runtimes here"}],
+    }
+    client.create(policies, {"apiVersion": api, "kind": policies.kind, "metadata": {"name": name}, "spec": spec})
+    where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    bound = {"policyName": name, "validationActions": ["Deny"], "matchResources": where}
+    client.create(bindings, {"apiVersion": api, "kind": bindings.kind, "metadata": {"name": name}, "spec": bound})
+    try:
+        _until_refused(client, namespace, "no runtimes here")
+        yield
+    finally:
+        client.delete(bindings, name)
+        client.delete(policies, name)
+
+
+REFUSALS = {
+    "exceeded quota": _no_quota,
+    "because it is being terminated": _leaving,
+    "denied request: no runtimes here|refuses it: no runtimes here": _policy,
+}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("words", REFUSALS)
+def test_check_mode_says_what_the_real_run_does_where_one_namespace_refuses(
+    words: str, place: int, run: Run, make_namespace: Make, client: Client, eventually: Callable[..., Any]
+) -> None:
+    spaces = [make_namespace("write") for _number in range(3)]
+    with contextmanager(REFUSALS[words])(client, spaces[place], eventually):
+        check, real = (run(server("x"), namespaces=spaces, check=check) for check in (True, False))
     assert [_told(item) for item in check.objects] == [_told(item) for item in real.objects]
-    assert [bool(item["error"]) for item in real.objects] == [False, True, False]
-    assert check.failure == real.failure and "exceeded quota" in str(real.failure)
+    assert [bool(item["error"]) for item in real.objects] == [number == place for number in range(3)]
+    assert check.failure == real.failure and re.search(words, str(real.failure))
     assert check.result["changed"] is real.result["changed"] is True and check.outcome.errors == []
+    assert real.objects[place]["object"] is None
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_every_namespace_refuses_stops_the_task(
+    check: bool, run: Run, make_namespace: Make, client: Client, eventually: Callable[..., Any]
+) -> None:
+    spaces = [make_namespace("write") for _number in range(2)]
+    with ExitStack() as stack:
+        for space in spaces:
+            stack.enter_context(contextmanager(_policy)(client, space, eventually))
+        found = run(server("x"), namespaces=spaces, check=check)
+    assert len(found.outcome.errors) == 1 and "no runtimes here" in str(found.failure)
+    assert found.result["changed"] is False and found.result["affected"] == {"moves": None, "restarts": None}
 
 
 def _told(item: Object) -> Object:
@@ -198,6 +265,19 @@ def test_priorities_are_moved_in_an_order_that_the_webhook_admits(run: Run, name
     assert run(after, namespace=namespace).actions == ["unchanged"] * 3
     swapped = run({"runtimes": [prioritized("a", 3), prioritized("b", 2)]}, namespace=namespace)
     assert len(swapped.outcome.errors) == 2
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_has_to_wait_is_held_against_the_schema_before_anything_is_written(
+    check: bool, run: Run, namespace: str, client: Client
+) -> None:
+    assert run(prioritized("a", 1), namespace=namespace).failure is None
+    newer = {**prioritized("b", 1), "additional_spec": {"newerField": 1}}
+    found = run({"runtimes": [prioritized("a", 2), newer]}, namespace=namespace, check=check)
+    assert "spec.newerField: the cluster's schema has no such field" in str(found.failure)
+    assert found.result["changed"] is False and names(client, namespace) == ["a"]
+    (kept,) = client.list(SERVING_RUNTIME, namespace)
+    assert kept["spec"]["supportedModelFormats"][0]["priority"] == 1
 
 
 # -- rights -----------------------------------------------------------------------------------------------------
@@ -286,6 +366,22 @@ def test_the_right_to_list_some_namespaces_is_enough(
         run_with(writer, server("x"), namespaces=[one, two, third])
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_bad_body_is_found_behind_a_namespace_where_nothing_may_be_tried(
+    check: bool, person: Callable[..., Object], make_namespace: Make, client: Client
+) -> None:
+    closed, open_ = make_namespace("write"), make_namespace("write")
+    writer = person(closed, [{**RUNTIMES, "verbs": ["get", "list"]}])
+    _allow(client, open_, [{**RUNTIMES, "verbs": ["*"]}], around=True, home=closed)
+    newer = server("newer", disabled=True, additional_spec={"newerField": 1})
+    given = {"runtimes": [server("good"), newer]}
+    found = run_with(writer, given, namespaces=[closed, open_], check=check)
+    assert len(found.outcome.errors) == 1 and f"ServingRuntime newer in namespace {open_}" in str(found.failure)
+    assert names(client, open_) == [] and found.result["changed"] is False
+    real = run_with(writer, server("good"), namespaces=[closed, open_])
+    assert [bool(item["error"]) for item in real.objects] == [True, False] and "forbidden" in str(real.failure)
+
+
 def test_without_a_look_at_the_services_nothing_in_use_can_be_deleted(
     person: Callable[..., Object], make_namespace: Make, run: Run, client: Client
 ) -> None:
@@ -340,17 +436,17 @@ def silent_webhook(client: Client, namespace: str) -> Iterator[Callable[[], None
     client.delete(CONFIGURATION, name)
 
 
-def _until_refused(client: Client, namespace: str) -> None:
-    """The API server takes a moment to learn of a webhook."""
+def _until_refused(client: Client, namespace: str, words: str = "webhook") -> None:
+    """The API server takes a moment to learn of a webhook or a policy."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         try:
             client.apply(SERVING_RUNTIME, _taken("probe", namespace), manager="tests", dry_run=True)
         except Exception as error:
-            assert "webhook" in str(error), error
+            assert words in str(error), error
             return
         time.sleep(0.2)
-    raise AssertionError("the webhook is not asked")
+    raise AssertionError("it is not asked")
 
 
 def test_a_webhook_that_does_not_answer_is_named(silent_webhook: Any, run: Run, namespace: str) -> None:
