@@ -10,7 +10,7 @@ The parts are in metadata.py and schema.py (the API server), webhook.py (KServe)
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import (
     checks,
@@ -30,7 +30,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problem
     Problem,
     sentences,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import name_of, plain
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
 
 KINDS = (SERVING_RUNTIME[1], CLUSTER_SERVING_RUNTIME[1])
 
@@ -77,7 +77,7 @@ def admit(
         problems = [*map(_schema_problem, refused), *checks.check_leniently(wanted, passed_on)]
     else:
         message = webhook.refusal(wanted, existing, kserve_version)
-        denied = [_denial(message, kserve_version)] if message else []
+        denied = [denial(message, kserve_version)] if message else []
         problems = [*denied, *checks.check(wanted, passed_on)]
     return {
         "allowed": not message,
@@ -118,7 +118,8 @@ def _schema_problem(violation: schema.Violation) -> Problem:
     return Problem(ERROR, violation.path, f"the API server refuses it: {message}")
 
 
-def _denial(message: str, kserve_version: str) -> Problem:
+def denial(message: str, kserve_version: str) -> Problem:
+    """Return what to say of a refusal of KServe's webhook, given its words."""
     path, remedy = _place_and_remedy(message)
     feature = next((name for part, name in _SINCE.items() if part in message), None)
     if feature is None:
@@ -145,26 +146,3 @@ def lasting_errors(runtime: Mapping[str, t.Any], kserve_version: str = versions.
     path, remedy = _place_and_remedy(message)
     text = f"KServe's webhook lets it in only while it is alone, and refuses every later change of it: {message}"
     return [Problem(ERROR, path, text, remedy).sentence]
-
-
-def check_together(
-    wanted: Sequence[Mapping[str, t.Any]],
-    existing: Iterable[Mapping[str, t.Any]] = (),
-    kserve_version: str = versions.DEFAULT,
-) -> list[dict[str, t.Any]]:
-    """Admit runtimes one after the other, each against what is there and those of the list before it.
-
-    :param wanted: the runtimes of one task, in its order; a runtime of the list replaces the existing one of its name.
-    :returns: the results of :func:`admit`, in the order of `wanted`.
-    """
-    present = {_identity(item): item for item in map(plain, existing)}
-    results = []
-    for item in map(plain, wanted):
-        require_runtime(item)
-        results.append(admit(item, present.values(), kserve_version))
-        present[_identity(item)] = item
-    return results
-
-
-def _identity(runtime: Mapping[str, t.Any]) -> tuple[str, str, str]:
-    return (*webhook.scope_of(runtime), name_of(runtime))

@@ -9,10 +9,11 @@ Source: pkg/apis/serving/v1beta1/predictor_model.go and pkg/apis/serving/v1alpha
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, versions
@@ -23,13 +24,13 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds i
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
     flag,
-    listing,
     mapping,
     mappings,
     name_of,
     namespace_of,
     plain,
     text,
+    texts,
 )
 
 PROTOCOLS = ("v1", "v2", "grpc-v1", "grpc-v2")
@@ -144,17 +145,22 @@ def read_runtime(runtime: Mapping[str, t.Any], kserve_version: str = versions.DE
     kind = runtime.get("kind") if isinstance(runtime, Mapping) else None
     if kind not in (SERVING_RUNTIME[1], CLUSTER_SERVING_RUNTIME[1]):
         raise SpecError("", f"a runtime must be a ServingRuntime or a ClusterServingRuntime, not {_shown(runtime)}")
-    wanted = plain(runtime)
+    with naming(runtime):
+        return _read_runtime(plain(runtime), kserve_version)
+
+
+def _read_runtime(wanted: dict[str, t.Any], kserve_version: str) -> Runtime:
+    kind = str(wanted["kind"])
     spec = mapping(wanted, "spec")
     containers = spec.get("containers")
     return Runtime(
-        kind=str(kind),
+        kind=kind,
         namespace=namespace_of(wanted) if kind == SERVING_RUNTIME[1] else None,
         name=name_of(wanted),
         disabled=flag(spec, "disabled", "spec"),
         multi_model=flag(spec, "multiModel", "spec"),
-        formats=tuple(read_format(item) for item in mappings(spec, "supportedModelFormats", "spec")),
-        protocols=tuple(str(item) for item in listing(spec, "protocolVersions", "spec")),
+        formats=read_formats(spec),
+        protocols=read_protocols(spec),
         worker_spec=spec.get("workerSpec") is not None,
         created=_moment(mapping(wanted, "metadata").get("creationTimestamp")),
         server_type=defaulting.server_type(wanted, kserve_version),
@@ -164,21 +170,48 @@ def read_runtime(runtime: Mapping[str, t.Any], kserve_version: str = versions.DE
     )
 
 
+@contextlib.contextmanager
+def naming(runtime: Mapping[str, t.Any]) -> Iterator[None]:
+    """Let a SpecError say which of many runtimes it speaks of."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError("", f"the {_described(runtime)} cannot be read: {error}") from error
+
+
+def _described(runtime: Mapping[str, t.Any]) -> str:
+    metadata = runtime.get("metadata")
+    known = metadata if isinstance(metadata, Mapping) else {}
+    where = "/".join(str(known[key]) for key in ("namespace", "name") if known.get(key))
+    return f"{runtime.get('kind')} {where or 'without a name'}"
+
+
 def _shown(value: t.Any) -> str:
     if isinstance(value, Mapping):
         return f"a {value['kind']}" if value.get("kind") else "an object without kind"
     return type(value).__name__
 
 
-def read_format(entry: Mapping[str, t.Any]) -> Format:
+def read_format(entry: Mapping[str, t.Any], path: str = "spec.supportedModelFormats") -> Format:
     """Return an entry of spec.supportedModelFormats."""
-    path = "spec.supportedModelFormats"
     return Format(
         name=text(entry, "name", path) or "",
         version=text(entry, "version", path),
         auto_select=flag(entry, "autoSelect", path),
         priority=_whole(entry.get("priority"), f"{path}.priority"),
     )
+
+
+def read_formats(spec: Mapping[str, t.Any]) -> tuple[Format, ...]:
+    """Return the formats of a runtime's spec."""
+    path = "spec.supportedModelFormats"
+    entries = mappings(spec, "supportedModelFormats", "spec")
+    return tuple(read_format(entry, f"{path}[{index}]") for index, entry in enumerate(entries))
+
+
+def read_protocols(spec: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Return the protocols of a runtime's spec."""
+    return tuple(texts(spec, "protocolVersions", "spec"))
 
 
 def _whole(value: t.Any, path: str) -> int | None:

@@ -71,6 +71,15 @@ def mappings(parent: Mapping[str, t.Any], key: str, path: str = "") -> list[dict
     return items
 
 
+def texts(parent: Mapping[str, t.Any], key: str, path: str = "") -> list[str]:
+    """Return the list of strings under a key; raise SpecError where an item is something else."""
+    items = listing(parent, key, path)
+    for index, item in enumerate(items):
+        if not isinstance(item, str):
+            raise SpecError(f"{_join(path, key)}[{index}]", f"must be text, not {kind_of(item)}")
+    return items
+
+
 def text(parent: Mapping[str, t.Any], key: str, path: str = "") -> str | None:
     """Return the string under a key, None where it is absent or null; an integer is read as its digits.
 

@@ -14,13 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import admission, versions, webhook
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import name_of, namespace_of
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 Resource = Mapping[str, t.Any]
-Scope = tuple[str, str]
-
-# All that the webhook reads of another runtime (servingruntime_webhook.go); the rest need not be looked at.
-_COMPARED = ("supportedModelFormats", "protocolVersions", "multiModel", "disabled", "workerSpec")
 
 
 @dataclass
@@ -39,48 +35,50 @@ def turns(
     :param wanted: the runtimes as they shall be, with kind, name and namespace.
     :param existing: what is there, old versions of *wanted* included; any kinds and namespaces.
     """
-    present: dict[Scope, dict[str, Resource]] = {}
-    for item in existing:
-        present.setdefault(webhook.scope_of(item), {})[name_of(item)] = _compared(item)
-    scopes: dict[Scope, list[int]] = {}
-    for index, item in enumerate(wanted):
-        scopes.setdefault(webhook.scope_of(item), []).append(index)
+    scopes: dict[webhook.Scope, list[_Pending]] = {}
     result = [Turn() for _item in wanted]
-    for scope, indexes in scopes.items():
-        _in_scope([(wanted[index], result[index]) for index in indexes], present.get(scope, {}), kserve_version)
+    for item, turn in zip(wanted, result, strict=True):
+        read = webhook.read_wanted(item, kserve_version)
+        scopes.setdefault(read.scope, []).append((read, turn))
+    present = {scope: webhook.Peers() for scope in scopes}
+    for item in existing:
+        scope = webhook.scope_of(item)
+        if scope in present:
+            present[scope].add(webhook.read_peer(item))
+    for scope, pending in scopes.items():
+        _in_scope(pending, present[scope], kserve_version)
     return result
 
 
-def _in_scope(pending: list[tuple[Resource, Turn]], present: dict[str, Resource], version: str) -> None:
+_Pending = tuple[webhook.Wanted, Turn]
+
+
+def _in_scope(pending: list[_Pending], peers: webhook.Peers, version: str) -> None:
     number = 0
     while pending:
-        admitted: list[Resource] = []
-        waiting: list[tuple[Resource, Turn]] = []
+        admitted: list[str] = []
+        waiting: list[_Pending] = []
         for runtime, turn in pending:
             # against the old and the new versions of this turn: they are written in no certain order
-            if webhook.refusal(runtime, [*present.values(), *admitted], version):
+            if _refusal(runtime, peers, version):
                 waiting.append((runtime, turn))
             else:
                 turn.number = number
-                admitted.append(_compared(runtime))
-        present.update({name_of(item): item for item in admitted})
+                peers.add(runtime.peer)
+                admitted.append(runtime.peer.name)
+        for name in admitted:
+            peers.settle(name)
         if not admitted:
             break
         pending, number = waiting, number + 1
     for runtime, turn in pending:
-        turn.errors = _errors(runtime, list(present.values()), version)
+        turn.errors = [_refusal(runtime, peers, version)]
 
 
-def _errors(runtime: Resource, others: list[Resource], version: str) -> list[str]:
-    message = webhook.refusal(runtime, others, version)
-    told = admission.admit(runtime, others, version)["errors"]
-    return [error for error in told if message in error] or [message]
-
-
-def _compared(runtime: Resource) -> Resource:
-    spec = runtime.get("spec") or {}
-    return {
-        "kind": runtime["kind"],
-        "metadata": {"name": name_of(runtime), "namespace": namespace_of(runtime)},
-        "spec": {name: spec[name] for name in _COMPARED if name in spec},
-    }
+def _refusal(runtime: webhook.Wanted, peers: webhook.Peers, version: str) -> str:
+    """Say what speaks against a runtime, '' where nothing does."""
+    try:
+        message = runtime.refusal(peers)
+    except SpecError as error:  # of a runtime that is there
+        return str(error)
+    return admission.denial(message, version).sentence if message else ""

@@ -10,28 +10,39 @@ IsValidCustomGPUArray), pkg/validation (ValidateBlockedEnvVars), all of v0.20.0.
 
 from __future__ import annotations
 
+import functools
 import json
 import typing as t
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import schema, versions
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.candidates import Format, read_format
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.candidates import (
+    Format,
+    naming,
+    read_formats,
+    read_protocols,
+)
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
     CONTAINER,
     SERVING_RUNTIME,
+    WORKER_CONTAINER,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
+    flag,
+    kind_of,
     mapping,
     name_of,
     namespace_of,
     plain,
 )
 
-Existing = list[tuple[str, dict[str, t.Any]]]
+Scope: t.TypeAlias = "tuple[str, str]"  # kind, namespace ('' for the cluster's)
+Claim: t.TypeAlias = "tuple[bool, str, str, str | None, int | None]"  # multiModel, protocol, format, version, priority
+Place: t.TypeAlias = "tuple[str, int]"  # name, and the how manieth it was taken in
 
-WORKER_CONTAINER = "worker-container"
 GPU_TYPES_ANNOTATION = "serving.kserve.io/gpu-resource-types"
 GPU_TYPES = ("nvidia.com/gpu", "amd.com/gpu", "intel.com/gpu", "habana.ai/gaudi")
 BASIC_RESOURCES = frozenset({"cpu", "memory", "storage", "ephemeral-storage"})
@@ -66,83 +77,227 @@ def refusal(
     """Return the words with which KServe's webhook refuses a runtime that passed the schema, '' where it admits it.
 
     Where several existing runtimes stand against it, the first by name is told; KServe itself names any of them.
+
+    :raises SpecError: where an existing runtime that counts cannot be read.
     """
-    wanted = plain(runtime)
-    spec = schema.stored(mapping(wanted, "spec"))
-    unreadable = schema.unreadable(spec)
-    if unreadable is not None:
-        return unreadable.text
-    if spec.get("disabled"):
-        return ""
-    others = in_scope(wanted, existing)
-    return (
-        _priorities(wanted, spec, others)
-        or _several_nodes(wanted, spec, others)
-        or (_blocked_env(wanted, spec) if versions.supports(kserve_version, "blocked_env") else "")
-    )
-
-
-def in_scope(runtime: Mapping[str, t.Any], existing: Iterable[Mapping[str, t.Any]]) -> Existing:
-    """Return name and spec of the existing runtimes that the webhook compares with, by name."""
-    scope = scope_of(runtime)
-    found = []
+    wanted = read_wanted(runtime, kserve_version)
+    peers = Peers()
     for item in existing:
         if not isinstance(item, Mapping) or not item.get("kind"):
             raise SpecError("", "an existing runtime must be an object with its kind")
-        if item["kind"] != scope[0]:
-            continue
-        metadata = plain(item.get("metadata") or {})
-        if scope_of({"kind": scope[0], "metadata": metadata}) == scope:
-            found.append((name_of({"metadata": metadata}), mapping(plain({"spec": item.get("spec")}), "spec")))
-    return sorted(found, key=lambda pair: pair[0])
+        if item["kind"] == wanted.kind and scope_of(item) == wanted.scope:
+            peers.add(read_peer(item))
+    return wanted.refusal(peers)
 
 
-def scope_of(runtime: Mapping[str, t.Any]) -> tuple[str, str]:
+def scope_of(runtime: Mapping[str, t.Any]) -> Scope:
+    """Return the kind and the namespace ('' for the cluster's) within which runtimes are compared."""
     kind = str(runtime["kind"])
-    return kind, namespace_of(runtime) if kind == SERVING_RUNTIME[1] else ""
+    if kind != SERVING_RUNTIME[1]:
+        return kind, ""
+    with naming(runtime):
+        return kind, namespace_of(runtime)
 
 
-def _priorities(runtime: dict[str, t.Any], spec: dict[str, t.Any], others: Existing) -> str:
-    """Compare with every other runtime; the check of the runtime against itself sits inside that loop."""
-    name, kind = name_of(runtime), runtime["kind"]
-    for other_name, other_spec in others:
-        inside = _differing_format(spec)
-        if inside is not None:
-            return _INSIDE[kind].format(format=inside, name=name)
-        same = None if other_name == name else _format_of_same_priority(spec, other_spec)
-        if same is not None:
-            return _AMONG[kind].format(format=same, other=other_name, name=name, namespace=namespace_of(runtime))
-    return ""
+# -- the runtimes that are there ---------------------------------------------------------------------------------------
 
 
-def _automatic(spec: Mapping[str, t.Any]) -> list[Format]:
-    entries = (read_format(item) for item in spec.get("supportedModelFormats") or ())
-    return [entry for entry in entries if entry.auto_select]
+@dataclass(frozen=True)
+class Peer:
+    """All that the webhook reads of a runtime that another one is compared with.
+
+    `formats` are those with autoSelect; `fault` says why the runtime cannot be read, and then the rest is empty.
+    """
+
+    name: str
+    formats: tuple[Format, ...] = ()
+    protocols: tuple[str, ...] = ()
+    multi_model: bool = False
+    disabled: bool = False
+    worker_spec: bool = False
+    fault: str = ""
+
+    @functools.cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """What no other runtime may have: two runtimes clash where they share one of these."""
+        return tuple(
+            (self.multi_model, protocol, fold(entry.name), entry.version, entry.priority)
+            for entry in self.formats
+            if entry.priority is not None
+            for protocol in self.protocols
+        )
 
 
-def _differing_format(spec: dict[str, t.Any]) -> str | None:
+_COMPARED = ("supportedModelFormats", "protocolVersions", "multiModel", "disabled")
+
+
+def read_peer(runtime: Mapping[str, t.Any]) -> Peer:
+    """Read a runtime that is there; one of a shape that no schema lets through becomes a peer with a fault.
+
+    :raises SpecError: where not even its name can be read.
+    """
+    with naming(runtime):
+        name = name_of(plain({"metadata": runtime.get("metadata")}))
+    spec = runtime.get("spec")
+    there = isinstance(spec, Mapping) and spec.get("workerSpec") is not None
+    try:
+        if not isinstance(spec, (Mapping, type(None))):
+            raise SpecError("spec", f"must be a mapping, not {kind_of(spec)}")
+        return _peer(name, plain({key: (spec or {}).get(key) for key in _COMPARED}), there)
+    except SpecError as error:
+        return Peer(name, worker_spec=there, fault=str(error))
+
+
+def _peer(name: str, spec: dict[str, t.Any], worker_spec: bool) -> Peer:
+    return Peer(
+        name=name,
+        formats=tuple(entry for entry in read_formats(spec) if entry.auto_select),
+        protocols=read_protocols(spec),
+        multi_model=flag(spec, "multiModel", "spec"),
+        disabled=flag(spec, "disabled", "spec"),
+        worker_spec=worker_spec,
+    )
+
+
+class Peers:
+    """The runtimes of one scope, found by what they claim: a comparison costs the same however many there are.
+
+    A name can be held twice, by a runtime's old version and by the new one, until :meth:`settle` is called.
+    """
+
+    def __init__(self) -> None:
+        self._peers: dict[Place, Peer] = {}
+        self._by_name: dict[str, list[Place]] = {}
+        self._by_claim: dict[Claim, list[Place]] = {}
+        self._faulty: list[Place] = []
+        self._added = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._peers)
+
+    def add(self, peer: Peer) -> None:
+        """Take a runtime in, beside those that have its name."""
+        place = (peer.name, self._added)
+        self._added += 1
+        self._peers[place] = peer
+        self._by_name.setdefault(peer.name, []).append(place)
+        for lists in self._lists(peer):
+            lists.append(place)
+
+    def settle(self, name: str) -> None:
+        """Forget the older versions of a runtime."""
+        *older, newest = self._by_name[name]
+        self._by_name[name] = [newest]
+        for place in older:
+            for lists in self._lists(self._peers.pop(place)):
+                lists.remove(place)
+
+    def _lists(self, peer: Peer) -> list[list[Place]]:
+        if peer.fault:
+            return [self._faulty]
+        claims = () if peer.disabled else peer.claims
+        return [self._by_claim.setdefault(claim, []) for claim in claims]
+
+    def old(self, name: str) -> Peer | None:
+        """Return the old version of a runtime."""
+        places = self._by_name.get(name)
+        return self._peers[places[0]] if places else None
+
+    def rival(self, peer: Peer) -> Peer | None:
+        """Return the first by name of the others that claim what a runtime claims."""
+        places = [place for claim in peer.claims for place in self._by_claim.get(claim, ()) if place[0] != peer.name]
+        return self._peers[min(places)] if places else None
+
+    def faulty(self, but: str) -> Peer | None:
+        """Return the first by name of the runtimes that cannot be read, one of the name `but` aside."""
+        places = [place for place in self._faulty if place[0] != but]
+        return self._peers[min(places)] if places else None
+
+
+# -- the runtime that is written ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A runtime that is to be written: what it claims, and what speaks against it whatever else is there."""
+
+    kind: str
+    namespace: str
+    peer: Peer
+    unreadable: str
+    inside: str | None
+    fault: str
+
+    @property
+    def scope(self) -> Scope:
+        """The kind and the namespace within which it is compared."""
+        return self.kind, self.namespace if self.kind == SERVING_RUNTIME[1] else ""
+
+    def refusal(self, peers: Peers) -> str:
+        """Return the words with which the webhook refuses it beside other runtimes, '' where it admits it.
+
+        :raises SpecError: where one of the others cannot be read.
+        """
+        if self.unreadable or self.peer.disabled:
+            return self.unreadable
+        return self._priorities(peers) or self._removal(peers) or self.fault
+
+    def _priorities(self, peers: Peers) -> str:
+        """Compare with the other runtimes; KServe checks the runtime against itself only if there is one at all."""
+        faulty = peers.faulty(self.peer.name)
+        if faulty is not None:
+            where = "/".join(filter(None, (self.scope[1], faulty.name)))
+            text = f"the existing {self.kind} {where} cannot be read: {faulty.fault}; correct it or delete it first"
+            raise SpecError("", text)
+        name = self.peer.name
+        if peers and self.inside is not None:
+            return _INSIDE[self.kind].format(format=self.inside, name=name)
+        rival = peers.rival(self.peer)
+        if rival is None:
+            return ""
+        same = _format_of_same_priority(self.peer, rival)
+        return _AMONG[self.kind].format(format=same, other=rival.name, name=name, namespace=self.namespace)
+
+    def _removal(self, peers: Peers) -> str:
+        old = peers.old(self.peer.name)
+        if self.peer.worker_spec or old is None or not old.worker_spec:
+            return ""
+        fault = "removing workerSpec where it already exists is not allowed"
+        return f"the {self.kind} {self.peer.name} is invalid: {fault}"
+
+
+def read_wanted(runtime: Mapping[str, t.Any], kserve_version: str = versions.DEFAULT) -> Wanted:
+    """Read a runtime that passed the schema and is to be written."""
+    wanted = plain(runtime)
+    spec = schema.stored(mapping(wanted, "spec"))
+    unreadable = schema.unreadable(spec)
+    kind, name = str(wanted["kind"]), name_of(wanted)
+    if unreadable is not None:
+        return Wanted(kind, namespace_of(wanted), Peer(name), unreadable.text, None, "")
+    peer = _peer(name, spec, spec.get("workerSpec") is not None)
+    blocked = versions.supports(kserve_version, "blocked_env")
+    fault = _several_nodes(wanted, spec) or (_blocked_env(wanted, spec) if blocked else "")
+    return Wanted(kind, namespace_of(wanted), peer, "", _differing_format(peer.formats), fault)
+
+
+def _differing_format(automatic: Iterable[Format]) -> str | None:
     """Name the format that has different priorities in one runtime; the first entry sets what others must equal."""
     priorities: dict[str, int | None] = {}
-    for entry in _automatic(spec):
+    for entry in automatic:
         first = priorities.setdefault(entry.name, entry.priority)
         if first is not None and entry.priority is not None and first != entry.priority:
             return entry.name
     return None
 
 
-def _format_of_same_priority(spec: dict[str, t.Any], other: dict[str, t.Any]) -> str | None:
-    if bool(spec.get("multiModel")) != bool(other.get("multiModel")) or other.get("disabled"):
-        return None
-    if not set(spec.get("protocolVersions") or ()) & set(other.get("protocolVersions") or ()):
-        return None
-    for theirs in _automatic(other):
-        for ours in _automatic(spec):
-            if _same_format(theirs, ours) and ours.priority is not None and ours.priority == theirs.priority:
-                return ours.name
-    return None
+def _format_of_same_priority(ours: Peer, theirs: Peer) -> str:
+    """Name the format that two runtimes clash in: by the order of the other's formats, in our spelling."""
+    return next(own.name for other in theirs.formats for own in ours.formats if _same(own, other))
 
 
-def _same_format(one: Format, other: Format) -> bool:
+def _same(one: Format, other: Format) -> bool:
+    if one.priority is None or one.priority != other.priority:
+        return False
     return fold(one.name) == fold(other.name) and one.version == other.version
 
 
@@ -151,20 +306,18 @@ def fold(name: str) -> str:
     return "".join(folded if len(folded := char.casefold()) == 1 else char.lower() for char in name)
 
 
-def _several_nodes(runtime: dict[str, t.Any], spec: dict[str, t.Any], others: Existing) -> str:
-    old = next((other for name, other in others if name == name_of(runtime)), {})
-    fault = _worker_spec_fault(spec, old)
+def _several_nodes(runtime: dict[str, t.Any], spec: dict[str, t.Any]) -> str:
+    fault = _worker_spec_fault(spec)
     if not fault or fault == PANIC:
         return fault
     return f"the {runtime['kind']} {name_of(runtime)} is invalid: {fault}"
 
 
-def _worker_spec_fault(spec: dict[str, t.Any], old: dict[str, t.Any]) -> str:
-    """Return what validateMultiNodeSpec says, '' where it is content."""
+def _worker_spec_fault(spec: dict[str, t.Any]) -> str:
+    """Return what validateMultiNodeSpec says of the workerSpec that is there, '' where it is content."""
     worker = spec.get("workerSpec")
     if worker is None:
-        removed = old.get("workerSpec") is not None
-        return "removing workerSpec where it already exists is not allowed" if removed else ""
+        return ""
     containers = worker.get("containers") or []
     if len(containers) > 1:
         return "setting multiple containers in workerSpec is not allowed"
@@ -189,7 +342,7 @@ def _head_fault(container: dict[str, t.Any], annotations: dict[str, str]) -> str
 
 def _gpu_fault(container: dict[str, t.Any], annotations: dict[str, str]) -> str:
     written = annotations.get(GPU_TYPES_ANNOTATION, "")
-    custom = _custom_gpu_types(written) if written else ()
+    custom = custom_gpu_types(written) if written else ()
     if custom is None:
         return f"invalid GPU format({written}) for {GPU_TYPES_ANNOTATION} annotation: must be a valid JSON array"
     resources = container.get("resources") or {}
@@ -199,7 +352,7 @@ def _gpu_fault(container: dict[str, t.Any], annotations: dict[str, str]) -> str:
     return ""
 
 
-def _custom_gpu_types(written: str) -> list[str] | None:
+def custom_gpu_types(written: str) -> list[str] | None:
     """Read the annotation; None where it is no JSON list of at least one non-empty string."""
     try:
         names = json.loads(written)

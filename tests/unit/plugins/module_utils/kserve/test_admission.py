@@ -284,17 +284,6 @@ def test_absent_namespaces_are_default() -> None:
     assert verdict(wanted, [old])["message"].endswith("old and new in namespace default")
 
 
-def test_runtimes_of_one_task_are_checked_against_one_another() -> None:
-    results = admission.check_together([runtime("a"), runtime("b"), runtime("b", entry(priority=2))], [])
-    assert [item["allowed"] for item in results] == [True, False, True]
-
-
-def test_a_runtime_of_the_task_takes_its_old_ones_place() -> None:
-    changed = runtime("old", entry(priority=2))
-    results = admission.check_together([changed, runtime("new")], [runtime("old")])
-    assert [item["allowed"] for item in results] == [True, True]
-
-
 @pytest.mark.parametrize(
     "one, other, same",
     [

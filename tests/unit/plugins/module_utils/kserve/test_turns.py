@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import turns, webhook
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +64,43 @@ def test_the_error_names_both_the_field_and_the_other_runtime() -> None:
 def test_other_namespaces_and_kinds_do_not_count() -> None:
     cluster = {**runtime("y", 1), "kind": "ClusterServingRuntime", "metadata": {"name": "y"}}
     assert numbers([runtime("x", 1)], [runtime("y", 1, "b"), cluster]) == [0]
+
+
+def test_every_runtime_is_read_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    formats = webhook.read_formats
+    monkeypatch.setattr(webhook, "read_formats", lambda spec: read.append(spec) or formats(spec))
+    existing = [runtime(f"x{number}", number) for number in range(1, 31)]
+    wanted = [runtime(f"x{number}", number + 1) for number in range(1, 31)]
+    assert max(numbers(wanted, existing)) == 29
+    assert len(read) == len(existing) + len(wanted)
+
+
+def test_the_first_rival_by_name_is_told() -> None:
+    one, other = runtime("b", 1), runtime("a", 2)
+    both = runtime("x", 1)
+    both["spec"]["supportedModelFormats"].append({"name": "f", "version": "2", "autoSelect": True, "priority": 1})
+    other["spec"]["supportedModelFormats"][0].update(version="2", priority=1)
+    (turn,) = turns.turns([both], [one, other])
+    assert "in the servingruntimes a and x in namespace a" in turn.errors[0]
+
+
+MALFORMED = {**runtime("broken", 9), "spec": {"supportedModelFormats": ["f"]}}
+
+
+def test_nothing_is_written_beside_a_runtime_that_cannot_be_read() -> None:
+    found = turns.turns([runtime("x", 1), runtime("x", 1, "b")], [MALFORMED])
+    assert [turn.errors for turn in found] == [
+        [
+            "the existing ServingRuntime a/broken cannot be read: spec.supportedModelFormats[0]: "
+            "must be a mapping, not text; correct it or delete it first"
+        ],
+        [],
+    ]
+
+
+def test_a_task_can_correct_a_runtime_that_cannot_be_read() -> None:
+    assert numbers([runtime("x", 1), runtime("broken", 2)], [MALFORMED]) == [1, 0]
 
 
 _priorities = st.lists(st.tuples(st.sampled_from("uvwxyz"), st.integers(1, 5)), unique_by=lambda pair: pair[0])
