@@ -17,6 +17,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     ANNOTATION_DISABLE_AUTO_UPDATE,
     ANNOTATION_SERVER_TYPE,
+    ANNOTATION_STOP,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
@@ -68,7 +69,7 @@ def moves(
     old, new = Runtimes(before, kserve_version), Runtimes(after, kserve_version)
     found = []
     for service in services:
-        if keeps_still(service):
+        if goes(service) or keeps_still(service):
             continue
         was, becomes = old.choose(service), new.choose(service)
         if _ref(was) != _ref(becomes):
@@ -76,13 +77,29 @@ def moves(
     return found
 
 
+def goes(service: Resource) -> bool:
+    """Say whether a service is being deleted: KServe asks for no runtime any more (Reconcile ends before it)."""
+    return bool(mapping(service, "metadata").get("deletionTimestamp"))
+
+
+def is_stopped(service: Resource) -> bool:
+    """Say whether a service is stopped and has no pods; KServe chooses its runtime all the same.
+
+    Source: pkg/utils/utils.go (GetForceStopRuntime).
+    """
+    return str(_annotations(service).get(ANNOTATION_STOP)).lower() == "true"
+
+
 def keeps_still(service: Resource) -> bool:
     """Say whether KServe leaves a service as it is whatever becomes of its runtime (disable-auto-update and Ready)."""
-    annotations = mapping(mapping(service, "metadata"), "annotations", "metadata")
-    if annotations.get(ANNOTATION_DISABLE_AUTO_UPDATE) != "true":
+    if _annotations(service).get(ANNOTATION_DISABLE_AUTO_UPDATE) != "true":
         return False
     conditions = mapping(service, "status").get("conditions") or ()
     return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+
+
+def _annotations(resource: Resource) -> dict[str, t.Any]:
+    return mapping(mapping(resource, "metadata"), "annotations", "metadata")
 
 
 def _service(service: Resource) -> dict[str, str]:
@@ -143,7 +160,7 @@ def restarts(
     old, new = Runtimes(before, kserve_version), Runtimes(after, kserve_version)
     found = []
     for service in services:
-        if keeps_still(service):
+        if goes(service) or keeps_still(service) or is_stopped(service):
             continue
         was, becomes = old.choose(service).selected, new.choose(service).selected
         if was is None or becomes is None or not _same(was, becomes):
@@ -172,7 +189,7 @@ def changed_fields(
 
 
 def _server_type(runtime: Resource) -> t.Any:
-    return mapping(mapping(runtime, "metadata"), "annotations", "metadata").get(ANNOTATION_SERVER_TYPE)
+    return _annotations(runtime).get(ANNOTATION_SERVER_TYPE)
 
 
 def users(
@@ -183,12 +200,16 @@ def users(
 ) -> list[list[dict[str, str]]]:
     """Return for each runtime of `asked` the services that it serves, or that name it although it refuses them.
 
+    A stopped service counts, since it could not be started again without its runtime; one that is being deleted not.
+
     :param runtimes: all runtimes that are there, those in question included.
     :returns: [{namespace, name, how}] in the order of `services`; how is `named` or `selected`.
     """
     index = Runtimes(runtimes, kserve_version)
     found: dict[Identity, list[dict[str, str]]] = {}
     for service in services:
+        if goes(service):
+            continue
         used = _use(index.choose(service))
         if used is not None:
             runtime, how = used

@@ -125,6 +125,45 @@ def test_a_runtime_in_use_is_not_deleted(
     assert any("is used by" in text for text in forced.outcome.warnings)
 
 
+def test_a_service_that_is_being_deleted_holds_no_runtime(
+    run: Run, namespace: str, client: Client, model_format: str, eventually: Eventually
+) -> None:
+    given = server("mine", model_format)
+    run(given, namespace=namespace)
+    service(client, namespace, "leaving", model_format)
+    eventually(lambda: chosen(client, namespace, "leaving") == ("ServingRuntime", "mine"))
+    client.patch(INFERENCE_SERVICE, "leaving", {"metadata": {"finalizers": ["example.com/held"]}}, namespace)
+    client.delete(INFERENCE_SERVICE, "leaving", namespace)
+    try:
+        there = client.get(INFERENCE_SERVICE, "leaving", namespace)
+        assert there is not None and there["metadata"]["deletionTimestamp"]
+        changed = run({**given, "node_selector": {"a": "b"}}, namespace=namespace)
+        assert changed.result["affected"] == {"moves": [], "restarts": []}
+        deleted = run(given, namespace=namespace, state="absent")
+        assert deleted.failure is None and deleted.actions == ["delete"]
+        assert deleted.result["affected"] == {"moves": [], "restarts": []}
+    finally:
+        client.patch(INFERENCE_SERVICE, "leaving", {"metadata": {"finalizers": None}}, namespace)
+
+
+def test_a_stopped_service_has_nothing_to_restart_but_uses_its_runtime(
+    run: Run, namespace: str, client: Client, model_format: str, eventually: Eventually
+) -> None:
+    given = server("mine", model_format)
+    run(given, namespace=namespace)
+    service(client, namespace, "resting", model_format)
+    eventually(lambda: client.get(DEPLOYMENT, "resting-predictor", namespace) is not None)
+    stop = {"metadata": {"annotations": {"serving.kserve.io/stop": "true"}}}
+    client.patch(INFERENCE_SERVICE, "resting", stop, namespace)
+    eventually(lambda: client.get(DEPLOYMENT, "resting-predictor", namespace) is None)
+    changed = run(server("mine", model_format, image="example.invalid/a:2"), namespace=namespace)
+    assert changed.actions == ["change"]
+    assert changed.result["affected"] == {"moves": [], "restarts": []}
+    assert client.get(DEPLOYMENT, "resting-predictor", namespace) is None
+    refused = run(given, namespace=namespace, state="absent")
+    assert f"is used by the InferenceService {namespace}/resting" in str(refused.failure)
+
+
 def test_a_disabled_runtime_leaves_its_services_without_one(
     run: Run, namespace: str, client: Client, model_format: str, eventually: Eventually
 ) -> None:

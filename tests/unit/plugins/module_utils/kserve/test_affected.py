@@ -41,6 +41,18 @@ def held(**status: Any) -> dict[str, Any]:
     return {**wanted, "status": {"conditions": [{"type": "Ready", **status}]}}
 
 
+def with_metadata(wanted: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {**wanted, "metadata": {**wanted["metadata"], **metadata}}
+
+
+def stopped(word: str = "true", **model: Any) -> dict[str, Any]:
+    return with_metadata(service(**model), annotations={"serving.kserve.io/stop": word})
+
+
+def going(**model: Any) -> dict[str, Any]:
+    return with_metadata(service(**model), deletionTimestamp="2026-01-31T08:00:00Z")
+
+
 @pytest.mark.parametrize(
     "asked, before, after, moved, words",
     [
@@ -68,6 +80,10 @@ def held(**status: Any) -> dict[str, Any]:
         (service(), [runtime("a", 1)], [runtime("a", 2)], None, ""),
         (held(status="True"), [runtime("a")], [], None, ""),
         (held(status="False"), [runtime("a")], [], (A, None), "no longer there"),
+        (going(), [runtime("a")], [], None, ""),
+        (going(runtime="a"), [runtime("a")], [], None, ""),
+        # KServe chooses for a stopped service too, and tells it where there is none
+        (stopped(), [runtime("a")], [], (A, None), "no longer there"),
     ],
 )
 def test_moves(asked: Any, before: Any, after: Any, moved: Any, words: str) -> None:
@@ -118,6 +134,23 @@ def test_what_the_schema_fills_in_restarts_nothing() -> None:
     filled = {"name": "kserve-container", "ports": [{"containerPort": 1, "protocol": "TCP"}]}
     before, after = runtime("a", containers=[container]), runtime("a", containers=[filled])
     assert affected.restarts([service()], [before], [after]) == []
+
+
+@pytest.mark.parametrize(
+    "asked, restarted",
+    [(going(), False), (stopped(), False), (stopped("True"), False), (stopped("false"), True), (stopped("yes"), True)],
+)
+def test_services_without_pods_do_not_restart(asked: Any, restarted: bool) -> None:
+    changed = runtime("a", nodeSelector={"gpu": "yes"})
+    assert bool(affected.restarts([asked], [runtime("a")], [changed])) is restarted
+
+
+@pytest.mark.parametrize("named", [None, "a"])
+def test_a_service_that_is_being_deleted_uses_nothing_and_a_stopped_one_does(named: str | None) -> None:
+    there = [runtime("a")]
+    assert affected.users([going(runtime=named)], there, there) == [[]]
+    (found,) = affected.users([stopped(runtime=named)], there, there)
+    assert [item["name"] for item in found] == ["iris"]
 
 
 def test_the_server_type_restarts() -> None:
