@@ -73,10 +73,9 @@ def value_problem(text: str) -> str | None:
     return "must be at most 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit"
 
 
-def prefix_problem(prefix: str) -> str | None:
+def prefix_problem(prefix: str, table: vendors.Table = vendors.DEFAULT_TABLE) -> str | None:
     """Why *prefix* cannot be the collection's own; None where it can."""
     if len(prefix) > 253 or not _PREFIX.fullmatch(prefix):
         return f"{prefix!r} is no lower-case DNS name such as {vendors.DEFAULT_PREFIX}"
-    if vendors.operator_owned(f"{prefix}/x"):
-        return f"{prefix!r} belongs to an operator or to Kubernetes itself: choose a domain of your own"
-    return None
+    owner = table.owner(f"{prefix}/x")
+    return f"{prefix!r} belongs to {owner}: choose a domain of your own" if owner else None

@@ -185,15 +185,53 @@ def _born(machines: Iterable[Mapping[str, Any]], ours: owned.Record, change: own
 def _goal(
     machine_set: Mapping[str, Any], its_nodes: Sequence[Mapping[str, Any]], options: nodes.Options
 ) -> dict[str, Any] | None:
-    """Labels and taints for new nodes, by the nodes that it has; None where it has none and says nothing of devices."""
+    """Labels and taints for new nodes; None where nothing says what they will have.
+
+    The nodes that offer devices say it. One that does not may be coming up: until its driver is installed, neither
+    devices nor labels tell it from a node without hardware.
+    """
     nothing: dict[str, Any] = {"labels": {}, "taints": [], "vendor": None}
     if not options.present:
         return nothing
-    if not its_nodes:
-        vendor = _announced(machine_set, options.table)
-        return _for_vendor(vendor, [{labels.VENDOR: vendor.name}], options) if vendor else None
-    found = [accelerator for node in its_nodes if (accelerator := nodes.discover(node, options.table))]
-    return _for_vendor(found[0].vendor, [nodes.stable_labels(item) for item in found], options) if found else nothing
+    ready = [node for node in its_nodes if nodes.is_ready(node)]
+    found = [accelerator for node in ready if (accelerator := nodes.discover(node, options.table))]
+    offering = [item for item in found if item.count]
+    if offering:
+        return _for_vendor(offering[0].vendor, [nodes.stable_labels(item) for item in offering], options)
+    carried = _carried(machine_set, options)
+    vendor = _expected(machine_set, found, carried, options.table)
+    if vendor is None:
+        return nothing if ready else None
+    same = carried.get(labels.VENDOR) == vendor.name
+    return _for_vendor(vendor, [carried if same else {labels.VENDOR: vendor.name}], options)
+
+
+def _carried(machine_set: Mapping[str, Any], options: nodes.Options) -> dict[str, str]:
+    """Of the labels that say what a node has, those that the template carries and that are ours."""
+    live = _template(machine_set).labels
+    annotation = (machine_set["metadata"].get("annotations") or {}).get(options.annotation)
+    ours = owned.known(annotation, labels.ours(live, options.prefix, options.table)).labels
+    keys = {name: labels.key(options.prefix, name) for name in nodes.STABLE}
+    return {name: live[key] for name, key in keys.items() if key in ours and key in live}
+
+
+def _expected(
+    machine_set: Mapping[str, Any],
+    found: Sequence[nodes.Accelerator],
+    carried: Mapping[str, str],
+    table: Table,
+) -> Vendor | None:
+    """The vendor of nodes of which none offers a device yet: by their hardware, by the annotations for scaling up from
+    zero, by what earlier nodes had, and last by what the autoscaler would take for granted."""
+    if found:
+        return found[0].vendor
+    annotations = machine_set["metadata"].get("annotations") or {}
+    announced = any(str(annotations.get(key, "0")).isdigit() and int(annotations.get(key, "0")) for key in _GPU_COUNT)
+    told = annotations.get(_GPU_TYPE) if announced else None
+    if told:
+        return table.of_resource(told)
+    assumed = table.of_resource(_DEFAULT_GPU_TYPE) if announced else None
+    return table.named(carried.get(labels.VENDOR, "")) or assumed
 
 
 def _for_vendor(vendor: Vendor, stable: Sequence[Mapping[str, str | None]], options: nodes.Options) -> dict[str, Any]:
@@ -205,14 +243,6 @@ def _for_vendor(vendor: Vendor, stable: Sequence[Mapping[str, str | None]], opti
         if value and all(other.get(name) == value for other in others)
     }
     return {"labels": {**common, **options.labels}, "taints": nodes.taints(vendor, options), "vendor": vendor.name}
-
-
-def _announced(machine_set: Mapping[str, Any], table: Table) -> Vendor | None:
-    """The vendor that the annotations for scaling up from zero name."""
-    annotations = machine_set["metadata"].get("annotations") or {}
-    if not any(str(annotations.get(key, "0")).isdigit() and int(annotations.get(key, "0")) > 0 for key in _GPU_COUNT):
-        return None
-    return table.of_resource(annotations.get(_GPU_TYPE) or _DEFAULT_GPU_TYPE)
 
 
 def _patch(machine_set: Mapping[str, Any], change: owned.Change, options: nodes.Options) -> dict[str, Any]:

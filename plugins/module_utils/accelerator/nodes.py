@@ -18,18 +18,22 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.ve
     DEFAULT_TABLE,
     Table,
     Vendor,
+    is_plain,
     is_true,
-    operator_owned,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+CONTROL_PLANE = "is a control plane node"
+"""why such a node is left alone"""
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+STABLE = (labels.VENDOR, labels.PRODUCT, labels.MEMORY)
 
 _KUBERNETES_KEY = re.compile(r"([^/]+\.)?(kubernetes|k8s)\.io/")
 _MIG_RESOURCE = re.compile(r"nvidia\.com/mig-(?P<profile>.+?)(\.shared)?")
 # gpu-feature-discovery appends how a device is cut up or shared to the product's name
-_PRODUCT_SUFFIX = re.compile(r"(-MIG-(?P<profile>\d+g\.\d+gb[a-z0-9.+]*))?(-SHARED)?$")
+_PRODUCT_SUFFIX = re.compile(r"(-MIG-(?P<profile>\d+g\.\d+gb[a-z0-9.+]*))?(?P<shared>-SHARED)?$")
+_RENAMED = ".shared"
 _MEMORY = re.compile(r"(?P<number>\d+)\s*(?P<unit>[KMGT]?)(i?B?)", re.IGNORECASE)
 _MIB_OF_UNIT = {"": 1.0, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
 
@@ -49,6 +53,10 @@ class Accelerator:
     """MIG strategy: single or mixed"""
     profiles: dict[str, int] = field(default_factory=dict)
     """MIG profile -> devices"""
+    shared: bool = False
+    """whether several pods get the same device (time-slicing, MPS)"""
+    product_label: tuple[str, str] | None = None
+    """the vendor's label that names the product, and its value: with how a device is cut up or shared"""
     unhealthy: int = 0
     """devices that the node knows and does not offer"""
     evidence: str | None = None
@@ -59,6 +67,11 @@ class Accelerator:
     @property
     def count(self) -> int:
         return sum(self.resources.values())
+
+    @property
+    def slice(self) -> str | None:
+        """The MIG profile that goes by the name of the whole device's resource (strategy "single")."""
+        return next(iter(self.profiles), None) if self.mig == "single" else None
 
     def plain(self) -> dict[str, Any]:
         """For results."""
@@ -71,6 +84,7 @@ class Accelerator:
             "memory_mib": self.memory,
             "mig": self.mig,
             "mig_profiles": dict(self.profiles),
+            "shared": self.shared,
             "unhealthy": self.unhealthy,
             "others": dict(self.others),
         }
@@ -82,11 +96,15 @@ class TaintRule:
 
     key: str | None = None
     value: str | None = None
+    """None for what the vendor's own pods expect of a taint named after the resource"""
     effect: str = "NoSchedule"
 
     def taint(self, vendor: Vendor) -> owned.Taint:
-        taint = {"key": self.key or vendor.resource, "effect": self.effect}
-        return {**taint, "value": self.value} if self.value else taint
+        key = self.key or vendor.resource
+        expected = vendor.taint_value if key == vendor.resource else ""
+        value = expected if self.value is None else self.value
+        taint = {"key": key, "effect": self.effect}
+        return {**taint, "value": value} if value else taint
 
 
 @dataclass(frozen=True)
@@ -140,19 +158,19 @@ def make_options(
     present: bool = True,
 ) -> Options:
     """Options from plain values; raises SpecError with the field's path."""
-    problem = labels.prefix_problem(prefix)
-    if problem:
-        raise SpecError("prefix", problem)
     try:
         table = Table.with_custom(vendors)
     except ValueError as error:
         raise SpecError("vendors", str(error)) from error
-    rules = tuple(_taint_rule(item, f"taints[{index}]") for index, item in enumerate(taints))
+    problem = labels.prefix_problem(prefix, table)
+    if problem:
+        raise SpecError("prefix", problem)
+    rules = tuple(_taint_rule(item, f"taints[{index}]", table) for index, item in enumerate(taints))
     return Options(
         prefix=prefix,
         table=table,
         taints=rules,
-        labels={key: _extra_label(key, value, prefix) for key, value in (extra_labels or {}).items()},
+        labels={key: _extra_label(key, value, prefix, table) for key, value in (extra_labels or {}).items()},
         names=tuple(names),
         exclude=tuple(exclude),
         control_plane=control_plane,
@@ -203,13 +221,14 @@ def node_labels(accelerator: Accelerator, prefix: str) -> dict[str, str]:
         labels.STATE: accelerator.state,
         labels.COUNT: str(accelerator.count) if accelerator.count else None,
         labels.MIG: accelerator.mig,
+        labels.SHARED: "true" if accelerator.shared else None,
         **{f"mig-{profile}": str(count) for profile, count in accelerator.profiles.items()},
     }
     return {labels.key(prefix, name): value for name, value in found.items() if value}
 
 
 def stable_labels(accelerator: Accelerator) -> dict[str, str | None]:
-    """Names and values that are the same for every node of one machine type."""
+    """Names (STABLE) and values that are the same for every node of one machine type."""
     memory = accelerator.memory
     return {
         labels.VENDOR: accelerator.vendor.name,
@@ -275,8 +294,14 @@ def out_of_scope(node: Mapping[str, Any], options: Options) -> str | None:
         return "runs Windows"
     # what we once wrote may be taken away everywhere
     if options.present and not options.control_plane and any(label in live for label in CONTROL_PLANE_LABELS):
-        return "is a control plane node"
+        return CONTROL_PLANE
     return None
+
+
+def is_ready(node: Mapping[str, Any]) -> bool:
+    """Whether the kubelet does not say otherwise."""
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return not any(item.get("type") == "Ready" and item.get("status") != "True" for item in conditions)
 
 
 def _patch(node: Mapping[str, Any], change: owned.Change, options: Options) -> dict[str, Any]:
@@ -300,7 +325,8 @@ def _accelerator(
     evidence: str | None,
 ) -> Accelerator:
     live = placement.node_labels(node)
-    product, profile = _product(_first(live, vendor.product))
+    product_label = next(((label, live[label]) for label in vendor.product if live.get(label)), None)
+    product, profile, shared = _product(product_label[1] if product_label else None)
     profiles = _profiles(offered, profile)
     known = sum(value for name, value in capacity.items() if vendor.devices(name))
     return Accelerator(
@@ -311,6 +337,8 @@ def _accelerator(
         memory=_memory(_first(live, vendor.memory)),
         mig=_strategy(live, vendor, profile) if profiles else None,
         profiles=profiles,
+        shared=bool(offered) and (shared or any(_is_shared(live, vendor, name) for name in offered)),
+        product_label=product_label,
         unhealthy=max(known - sum(offered.values()), 0),
         evidence=evidence,
     )
@@ -320,12 +348,21 @@ def _first(live: Mapping[str, str], names: Sequence[str]) -> str | None:
     return next((live[name] for name in names if live.get(name)), None)
 
 
-def _product(label: str | None) -> tuple[str | None, str | None]:
-    """The hardware's name without what says how it is cut up, and the MIG profile in it (strategy "single")."""
+def _product(label: str | None) -> tuple[str | None, str | None, bool]:
+    """The hardware's name without what says how it is cut up, the MIG profile in it (strategy "single"), and whether it
+    says that devices are shared."""
     if not label:
-        return None, None
+        return None, None, False
     match = _PRODUCT_SUFFIX.search(label)
-    return (label[: match.start()] or label, match["profile"]) if match else (label, None)
+    return (label[: match.start()] or label, match["profile"], bool(match["shared"])) if match else (label, None, False)
+
+
+def _is_shared(live: Mapping[str, str], vendor: Vendor, resource: str) -> bool:
+    """Whether the devices of one resource are shared, by its name (renameByDefault) or by the label about it."""
+    if not vendor.sharing:
+        return False
+    told = live.get(resource.removesuffix(_RENAMED) + vendor.sharing)
+    return resource.endswith(_RENAMED) or told not in (None, "", "none")
 
 
 def _profiles(offered: Mapping[str, int], single: str | None) -> dict[str, int]:
@@ -349,8 +386,8 @@ def _memory(label: str | None) -> int | None:
     return round(int(match["number"]) * _MIB_OF_UNIT[match["unit"].upper()]) if match else None
 
 
-def _taint_rule(item: Mapping[str, Any], path: str) -> TaintRule:
-    rule = TaintRule(item.get("key") or None, item.get("value") or None, item.get("effect") or "NoSchedule")
+def _taint_rule(item: Mapping[str, Any], path: str, table: Table) -> TaintRule:
+    rule = TaintRule(item.get("key") or None, item.get("value"), item.get("effect") or "NoSchedule")
     if rule.effect not in EFFECTS:
         raise SpecError(f"{path}.effect", f"must be one of {', '.join(EFFECTS)}, got {rule.effect!r}")
     problem = labels.key_problem(rule.key) if rule.key else None
@@ -358,20 +395,28 @@ def _taint_rule(item: Mapping[str, Any], path: str) -> TaintRule:
         raise SpecError(f"{path}.key", f"{rule.key!r} {problem}")
     if rule.key and _KUBERNETES_KEY.match(rule.key):
         raise SpecError(f"{path}.key", f"{rule.key!r} belongs to Kubernetes itself (kubectl cordon, node conditions)")
+    nameless = [vendor.name for vendor in table.vendors if not is_plain(vendor.resource)]
+    if nameless and not rule.key:
+        raise SpecError(
+            f"{path}.key",
+            f"is needed: a taint has the name of a resource, and of vendor {nameless[0]} only a pattern is known "
+            "(or give that vendor a resource without *)",
+        )
     problem = labels.value_problem(rule.value or "")
     if problem:
         raise SpecError(f"{path}.value", f"{rule.value!r} {problem}")
     return rule
 
 
-def _extra_label(key: str, value: Any, prefix: str) -> str:
+def _extra_label(key: str, value: Any, prefix: str, table: Table) -> str:
     path = f"labels[{key}]"
     problem = labels.key_problem(key)
     if problem:
         raise SpecError(path, problem)
+    owner = table.owner(key)
     # a role label is nobody's but the administrator's
-    if operator_owned(key) and not key.startswith("node-role.kubernetes.io/"):
-        raise SpecError(path, "belongs to an operator or to Kubernetes itself: use a key of your own")
+    if owner and not key.startswith("node-role.kubernetes.io/"):
+        raise SpecError(path, f"belongs to {owner}: use a key of your own")
     if key.startswith(f"{prefix}/"):
         raise SpecError(path, f"lies under {prefix}, where this module keeps its own labels: use another domain")
     if not isinstance(value, str):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels, nodes
@@ -44,33 +44,57 @@ class Offer:
     most: int
     """devices on the largest node: more cannot be given to one pod"""
     display: str
+    slice: str | None = None
+    """the MIG profile, where slices go by the whole device's resource"""
+    shared: bool = False
+    """whether several pods get the same device"""
+    label: tuple[str, str] | None = None
+    """the vendor's label that tells this offer from one of the same product that is cut up or shared otherwise"""
 
     @property
     def name(self) -> str:
         """An object's name: lower-case letters, digits and "-"."""
         resource = self.resource.partition("/")[2]
-        parts = [self.vendor, self.product or "", "" if resource == "gpu" else resource]
-        text = re.sub(r"[^a-z0-9]+", "-", "-".join(filter(None, parts)).lower()).strip("-")
-        return text[: labels.MAX_VALUE].rstrip("-")
+        kind = [
+            "" if resource == "gpu" else resource,
+            f"mig-{self.slice}-single" if self.slice else "",
+            "shared" if self.shared and not resource.endswith("shared") else "",
+        ]
+        head, tail = _dns(self.vendor, self.product or ""), _dns(*kind)
+        return f"{head[: labels.MAX_VALUE - len(tail) - 1].rstrip('-')}-{tail}" if tail else head[: labels.MAX_VALUE]
 
     @property
     def title(self) -> str:
         resource = self.resource.partition("/")[2]
-        words = [self.product or self.display, f"({resource})" if resource.startswith("mig-") else ""]
-        return " ".join(filter(None, words))
+        mig = f"mig-{self.slice}" if self.slice else resource if resource.startswith("mig-") else ""
+        kind = ", ".join(filter(None, [mig, "shared" if self.shared else ""]))
+        return " ".join(filter(None, [self.product or self.display, f"({kind})" if kind else ""]))
+
+
+def _dns(*parts: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(filter(None, parts)).lower()).strip("-")
 
 
 def offers(accelerators: Iterable[Accelerator]) -> list[Offer]:
-    """What the cluster has to offer, one entry for each vendor, resource and product."""
-    most: dict[tuple[str, str, str | None], tuple[int, str]] = {}
+    """What the cluster has to offer, one entry for each vendor, resource, product, and way to cut up or share it.
+
+    The label of a product is the same for whole devices, slices and replicas of it. Where a cluster has more than one
+    of them, the vendor's own label tells them apart; elsewhere it is left out, since new nodes get it late.
+    """
+    found: dict[tuple[str, str, str | None, str | None, bool], Offer] = {}
+    forms: dict[tuple[str, str, str | None], set[tuple[str, str] | None]] = {}
     for item in accelerators:
+        vendor = item.vendor
         for resource, count in item.resources.items():
-            key = (item.vendor.name, resource, item.product)
-            known = most.get(key, (0, ""))[0]
-            most[key] = (max(known, count), item.vendor.display or item.vendor.name)
+            key = (vendor.name, resource, item.product, item.slice, item.shared)
+            most = max(found[key].most, count) if key in found else count
+            label = found[key].label if key in found else item.product_label
+            display = vendor.display or vendor.name
+            found[key] = Offer(*key[:3], most, display, slice=item.slice, shared=item.shared, label=label)
+            forms.setdefault(key[:3], set()).add(label)
     return [
-        Offer(vendor, resource, product, count, display)
-        for (vendor, resource, product), (count, display) in sorted(most.items(), key=str)
+        replace(offer, label=offer.label if len(forms[key[:3]]) > 1 else None)
+        for key, offer in sorted(found.items(), key=str)
     ]
 
 
@@ -94,7 +118,7 @@ def _placement(offer: Offer, options: nodes.Options) -> tuple[dict[str, str], li
     found = accelerator_options(wanted, table=options.table)
     ours = [{"key": rule.key, "operator": "Exists"} for rule in options.taints if rule.key]
     tolerations = found["tolerations"] + [item for item in ours if item not in found["tolerations"]]
-    return found["node_selector"], tolerations
+    return {**found["node_selector"], **dict([offer.label] if offer.label else [])}, tolerations
 
 
 def _identifiers(offer: Offer) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+Toleration = Mapping[str, str]
+
 DEFAULT_PREFIX = "accelerator.modelserving.io"
 
 # Whoever writes under these owns them; this collection reads them and never writes there.
@@ -47,6 +49,14 @@ class Vendor:
     """labels with the memory of one device: a bare number counts MiB, "192G" (AMD's labeller) GiB"""
     strategy: tuple[str, ...] = ()
     """labels that tell how devices are partitioned (MIG)"""
+    sharing: str = ""
+    """what follows a resource's name in the label that tells how its devices are shared (time-slicing, MPS)"""
+    taint_value: str = ""
+    """the value of a taint named after the resource, as the vendor's own pods expect it"""
+    tolerations: tuple[Toleration, ...] = ()
+    """what all of the vendor's own pods (feature discovery, driver, device plugin) are known to tolerate by default"""
+    reserved: tuple[str, ...] = ()
+    """domains, and label names without one, under which a user's vendor writes; OPERATOR_DOMAINS has the others"""
     display: str = ""
 
     def devices(self, name: str) -> bool:
@@ -75,6 +85,10 @@ _VENDORS: tuple[Vendor, ...] = (
         product=("nvidia.com/gpu.product",),
         memory=("nvidia.com/gpu.memory",),
         strategy=("nvidia.com/mig.strategy",),
+        sharing=".sharing-strategy",
+        taint_value="present",
+        # the Node Feature Discovery of the device plugin's chart, and of the GPU operator before 23.3, wants this value
+        tolerations=({"key": "nvidia.com/gpu", "operator": "Equal", "value": "present", "effect": "NoSchedule"},),
     ),
     Vendor(
         name="amd",
@@ -82,7 +96,13 @@ _VENDORS: tuple[Vendor, ...] = (
         resource="amd.com/gpu",
         # with resource_naming_strategy=mixed the device plugin names partitions, as in amd.com/cpx_nps4
         patterns=(r"amd\.com/gpu", r"amd\.com/[a-z]+_nps\d"),
-        present=("feature.node.kubernetes.io/amd-gpu",),
+        # display controllers and processing accelerators are Instinct cards. Not pci-0300_1002, which is also every
+        # processor with integrated graphics: a node that is none would be labelled and tainted
+        present=(
+            "feature.node.kubernetes.io/amd-gpu",
+            "feature.node.kubernetes.io/pci-0380_1002.present",
+            "feature.node.kubernetes.io/pci-1200_1002.present",
+        ),
         product=("amd.com/gpu.product-name", "beta.amd.com/gpu.product-name"),
         memory=("amd.com/gpu.vram", "beta.amd.com/gpu.vram"),
     ),
@@ -93,8 +113,8 @@ _VENDORS: tuple[Vendor, ...] = (
         # the same prefix also carries monitoring and fractional resources, which are no devices
         patterns=(r"gpu\.intel\.com/(?:i915|xe)",),
         present=("intel.feature.node.kubernetes.io/gpu",),
+        # of the memory nothing is said: gpu.intel.com/memory.max of older plugins was the sum of the node's devices
         product=("gpu.intel.com/product",),
-        memory=("gpu.intel.com/memory",),
     ),
     Vendor(
         name="gaudi",
@@ -106,8 +126,8 @@ _VENDORS: tuple[Vendor, ...] = (
             "feature.node.kubernetes.io/pci-1da3.present",
             "feature.node.kubernetes.io/pci-1200_1da3.present",
         ),
+        # used by autoscalers, and documented nowhere: the node has no product where nobody writes it
         product=("habana.ai/product.name",),
-        memory=("habana.ai/device.memory",),
     ),
 )
 
@@ -138,6 +158,13 @@ class Table:
     def named(self, name: str) -> Vendor | None:
         return next((vendor for vendor in self.vendors if vendor.name == name), None)
 
+    def owner(self, key: str) -> str | None:
+        """Whose a label or annotation key is, in words that follow "belongs to"; None where it may be ours."""
+        vendor = next((vendor for vendor in self.vendors if _under(key, vendor.reserved)), None)
+        if vendor:
+            return f"vendor {vendor.name}, whose resources or labels lie there"
+        return "an operator or to Kubernetes itself" if operator_owned(key) else None
+
 
 DEFAULT_TABLE = Table()
 
@@ -147,16 +174,19 @@ def _custom(entry: Mapping[str, object]) -> Vendor:
     resources = _strings(entry, "resources")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", name):
         raise ValueError(f"a vendor's name must be usable as a label value, got {name!r}")
-    if not resources or any("/" not in resource for resource in resources):
+    if not resources or any("/" not in resource or "*" in resource.partition("/")[0] for resource in resources):
         raise ValueError(f"vendor {name} needs resources, each with a domain, as in example.com/npu")
+    labels = {key: _strings(entry, f"{key}_labels") for key in ("present", "product", "memory")}
+    names = [*resources, *(label for found in labels.values() for label in found)]
     return Vendor(
         name=name,
         display=str(entry.get("display_name") or name),
         resource=next(filter(is_plain, resources), resources[0]),
         patterns=tuple(re.escape(resource).replace(r"\*", ".*") for resource in resources),
-        present=_strings(entry, "present_labels"),
-        product=_strings(entry, "product_labels"),
-        memory=_strings(entry, "memory_labels"),
+        present=labels["present"],
+        product=labels["product"],
+        memory=labels["memory"],
+        reserved=tuple(dict.fromkeys(name.partition("/")[0] for name in names)),
     )
 
 
@@ -169,8 +199,13 @@ def _strings(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
 
 def operator_owned(key: str) -> bool:
     """Whether a label or annotation key lies under a domain that an operator or Kubernetes itself writes."""
-    domain = key.split("/", 1)[0] if "/" in key else ""
-    return any(domain == owner or domain.endswith("." + owner) for owner in OPERATOR_DOMAINS)
+    return _under(key, OPERATOR_DOMAINS)
+
+
+def _under(key: str, reserved: Iterable[str]) -> bool:
+    """Whether a key lies under one of these domains, or is one of these names."""
+    domain, slash, _name = key.partition("/")
+    return any(domain == owner or bool(slash) and domain.endswith(f".{owner}") for owner in reserved)
 
 
 def is_plain(resource: str) -> bool:

@@ -20,6 +20,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator im
     machine_sets,
     nodes,
     owned,
+    placement,
     profiles,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, pool, reconcile
@@ -103,12 +104,12 @@ def run(client: Client, task: Task, outcome: Outcome) -> None:
     plans = [
         nodes.plan(node, task.options, born.get(node["metadata"]["name"], owned.WITHOUT_TEMPLATE)) for node in live
     ]
-    if not task.check_mode:
-        plans = _adopted(client, task, plans)
-    _write_sets(client, task, sets, outcome)
-    outcome.nodes += _write_nodes(client, task, plans)
+    plans, failed = _adopted(client, task, plans)
+    held = _held(sets, failed)
+    _write_sets(client, task, sets, held, outcome)
+    outcome.nodes += _write_nodes(client, task, plans, failed)
     outcome.summary.update(_summary(plans, outcome.nodes))
-    outcome.warnings += _warnings(plans)
+    outcome.warnings += [*_warnings(plans, task.options), *_taint_warnings(outcome.entries, task.options)]
     if task.with_profiles:
         outcome.profiles += _profiles(client, task, plans, outcome)
 
@@ -163,8 +164,11 @@ def _persistently(
     raise AssertionError("unreachable")
 
 
-def _adopted(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> list[nodes.Plan]:
-    """The plans, after each node has on record what only its template vouches for and is about to forget.
+def _adopted(
+    client: Client, task: Task, plans: Sequence[nodes.Plan]
+) -> tuple[list[nodes.Plan], dict[str, errors.ClusterError]]:
+    """The plans, after each node has on record what only its template vouches for and is about to forget; and what went
+    wrong with a node.
 
     So a task that is cut short between template and node is finished by the next one.
     """
@@ -173,18 +177,43 @@ def _adopted(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> list[no
         def again(live: dict[str, Any]) -> Mapping[str, Any] | None:
             return nodes.plan(live, task.options, plan.born).adoption
 
-        _persistently(client, NODE, plan.name, None, plan.adoption, again, dry_run=False)
-        live = client.get(NODE, plan.name)
+        _persistently(client, NODE, plan.name, None, plan.adoption, again, dry_run=task.check_mode)
+        live = None if task.check_mode else client.get(NODE, plan.name)
         return nodes.plan(live, task.options, plan.born) if live else None
 
     todo = [plan for plan in plans if plan.adoption]
-    answers = zip(todo, pool.each(adopt, todo, task.workers), strict=True)
-    # what kept a node from being written now will be told when its turn comes
-    done = {plan.name: answer.value for plan, answer in answers if answer.value}
-    return [done.get(plan.name, plan) for plan in plans]
+    answers = dict(zip((plan.name for plan in todo), pool.each(adopt, todo, task.workers), strict=True))
+    done = {name: answer.value for name, answer in answers.items() if answer.value}
+    failed = {name: answer.error for name, answer in answers.items() if answer.error}
+    return [done.get(plan.name, plan) for plan in plans], failed
 
 
-def _write_nodes(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> list[dict[str, Any]]:
+def _held(sets: Sequence[_Set], failed: dict[str, errors.ClusterError]) -> dict[str, errors.ClusterError]:
+    """The MachineSets that must not forget, since a node of theirs is not on record; *failed* gets their other nodes.
+
+    What the template forgets would be nobody's on that node. The others would get back at once what is taken from them.
+    """
+    held: dict[str, errors.ClusterError] = {}
+    for item in sets:
+        name = next((name for name in item.plan.born if name in failed), None)
+        if name is None:
+            continue
+        held[item.plan.name] = _since(f"MachineSet {item.plan.name}", failed[name])
+        for other in item.plan.born:
+            failed.setdefault(other, _since(f"Node {other}", held[item.plan.name]))
+    return held
+
+
+def _since(what: str, cause: errors.ClusterError) -> errors.ClusterError:
+    error = errors.ClusterError(f"{what} was left as it is: {cause}")
+    error.reason = cause.reason
+    return error
+
+
+def _write_nodes(
+    client: Client, task: Task, plans: Sequence[nodes.Plan], failed: Mapping[str, errors.ClusterError]
+) -> list[dict[str, Any]]:
+    """Write the nodes but those that *failed* before."""
     latest = {plan.name: plan for plan in plans}
 
     def write(plan: nodes.Plan) -> str:
@@ -194,8 +223,9 @@ def _write_nodes(client: Client, task: Task, plans: Sequence[nodes.Plan]) -> lis
 
         return _persistently(client, NODE, plan.name, None, plan.patch, again, dry_run=task.check_mode)
 
-    todo = [plan for plan in plans if plan.patch]
+    todo = [plan for plan in plans if plan.patch and plan.name not in failed]
     answers = dict(zip((plan.name for plan in todo), pool.each(write, todo, task.workers), strict=True))
+    answers.update({plan.name: pool.Result(error=failed[plan.name]) for plan in plans if plan.name in failed})
     # of a thousand nodes without devices there is nothing to tell
     told = [plan for plan in plans if plan.accelerator or plan.patch or plan.name in task.options.names]
     return [_node_entry(latest[plan.name], answers.get(plan.name)) for plan in told]
@@ -278,7 +308,11 @@ def _plan_sets(client: Client, task: Task, live: Sequence[dict[str, Any]], outco
     return plans
 
 
-def _write_sets(client: Client, task: Task, sets: Sequence[_Set], outcome: Outcome) -> None:
+def _write_sets(
+    client: Client, task: Task, sets: Sequence[_Set], held: Mapping[str, errors.ClusterError], outcome: Outcome
+) -> None:
+    """Write the MachineSets and their Machines but those that are *held* back."""
+
     def write(item: _Set) -> str:
         first = item.plan
         moved = _write_machines(client, first, task.check_mode)
@@ -295,8 +329,9 @@ def _write_sets(client: Client, task: Task, sets: Sequence[_Set], outcome: Outco
         return "change" if moved and answer == "unchanged" else answer
 
     told = [item for item in sets if item.plan.vendor or item.plan.patch or item.plan.machines]
-    todo = [item for item in told if item.plan.patch or item.plan.machines]
+    todo = [item for item in told if (item.plan.patch or item.plan.machines) and item.plan.name not in held]
     answers = dict(zip((item.plan.name for item in todo), pool.each(write, todo, task.workers), strict=True))
+    answers.update({name: pool.Result(error=error) for name, error in held.items()})
     for item in told:
         plan = item.plan
         change = plan.change if plan.patch or not plan.machines else None
@@ -424,7 +459,7 @@ def _summary(plans: Sequence[nodes.Plan], entries: Sequence[Mapping[str, Any]]) 
     }
 
 
-def _warnings(plans: Sequence[nodes.Plan]) -> list[str]:
+def _warnings(plans: Sequence[nodes.Plan], options: nodes.Options) -> list[str]:
     considered = [(plan.name, plan.accelerator) for plan in plans if not plan.skipped and plan.accelerator]
     waiting = [(name, str(item.evidence)) for name, item in considered if not item.count]
     partly = [(name, str(item.unhealthy)) for name, item in considered if item.count and item.unhealthy]
@@ -442,10 +477,41 @@ def _warnings(plans: Sequence[nodes.Plan]) -> list[str]:
             f"Devices of several vendors on {_some(mixed)}: a node is labelled for one of them. Ask for the others "
             "with `select: none`."
         )
+    # a cluster whose devices are all there, or somebody who named the node, is hardly content with nothing
+    control_plane = [
+        plan.name
+        for plan in plans
+        if plan.accelerator and plan.skipped == nodes.CONTROL_PLANE and (not considered or plan.name in options.names)
+    ]
+    if control_plane:
+        found.append(
+            f"Left alone, being control plane nodes: {_some(control_plane)}. They have accelerators; `control_plane: "
+            "true` (`gpu_nodes_control_plane` of the role) takes them in."
+        )
     return found
 
 
-def _some(items: Sequence[tuple[str, str]]) -> str:
+def _taint_warnings(entries: Sequence[Mapping[str, Any]], options: nodes.Options) -> list[str]:
+    """Of taints that are written now, those that keep the vendor's own pods away from new nodes."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name = entry.get("vendor") or (entry.get("accelerator") or {}).get("vendor")
+        vendor = options.table.named(name or "")
+        if vendor is None or not entry["changed"]:
+            continue
+        new = [taint for taint in entry["after"]["taints"] if taint not in entry["before"]["taints"]]
+        for taint in placement.untolerated({"spec": {"tolerations": vendor.tolerations}}, new):
+            evicts = " It also evicts those that run." if taint["effect"] == "NoExecute" else ""
+            text = placement.taint_text(taint)
+            found[f"{vendor.name} {text}"] = (
+                f"Not all of {vendor.display}'s own pods (feature discovery, driver, device plugin) are known to "
+                f"tolerate {text} by default: give them a toleration, or a node that is born with the taint never "
+                f"offers a device.{evicts}"
+            )
+    return list(found.values())
+
+
+def _some(items: Sequence[tuple[str, str] | str]) -> str:
     """The first five nodes and what is to be said of each, and how many more there are."""
-    named = ", ".join(f"{name} ({text})" for name, text in items[:5])
+    named = ", ".join(item if isinstance(item, str) else f"{item[0]} ({item[1]})" for item in items[:5])
     return f"{named} and {len(items) - 5} more" if len(items) > 5 else named

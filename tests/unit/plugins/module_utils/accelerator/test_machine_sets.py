@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import machine_sets, nodes, owned
 
 PREFIX = "accelerator.modelserving.io"
@@ -53,6 +54,24 @@ def plan(
     return machine_sets.plan(subject, machines, by_name, nodes.make_options(**options), everywhere=everywhere)
 
 
+TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}
+OTHER = {"key": "team", "effect": "NoSchedule"}
+RECORD = owned.Record({f"{PREFIX}/vendor": None}, {("nvidia.com/gpu", "NoSchedule"): None})
+GIVEN = {"metadata": {"labels": {f"{PREFIX}/vendor": "nvidia", "role": "gpu"}}, "taints": [TAINT, OTHER]}
+BARE = {"metadata": {"labels": {f"{PREFIX}/vendor": None}}, "taints": [OTHER]}
+
+
+def labelled_set(
+    vendor: str = "nvidia", annotations: dict[str, str] | None = None, product: str | None = None
+) -> dict[str, Any]:
+    """As an earlier run left it."""
+    ours = {f"{PREFIX}/vendor": vendor, **({f"{PREFIX}/product": product} if product else {})}
+    record = owned.Record(dict.fromkeys(ours), RECORD.taints if vendor == "nvidia" else {})
+    given = {**GIVEN, "metadata": {"labels": {**ours, "role": "gpu"}}}
+    given["taints"] = GIVEN["taints"] if vendor == "nvidia" else [OTHER]
+    return machine_set({f"{PREFIX}/owned": record.text(), **(annotations or {})}, **given)
+
+
 def test_the_template_gets_what_all_its_nodes_have_in_common() -> None:
     found = plan(
         machine_set(), [machine("a", "n1"), machine("b", "n2")], [node("n1", 1), node("n2", 4)], taints=[{"value": "x"}]
@@ -85,9 +104,78 @@ def test_an_empty_set_says_by_annotation_what_it_will_have() -> None:
     assert change is not None and change.after["labels"] == {f"{PREFIX}/vendor": "amd"}
 
 
+def test_the_type_that_the_autoscaler_takes_for_granted_is_the_weakest_evidence() -> None:
+    """OpenShift writes only the number of GPUs, whoever made them."""
+    number = {"machine.openshift.io/GPU": "1"}
+    carried = labelled_set("amd", number)
+    change = plan(carried, [], []).change
+    assert change is not None and change.after["labels"] == {f"{PREFIX}/vendor": "amd"}
+    told = {**number, "capacity.cluster-autoscaler.kubernetes.io/gpu-type": "habana.ai/gaudi"}
+    change = plan(labelled_set("amd", told), [], []).change
+    assert change is not None and change.after["labels"] == {f"{PREFIX}/vendor": "gaudi"}
+
+
+NOT_READY = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "Unknown"}]
+NFD = "feature.node.kubernetes.io/pci-10de.present"
+
+
+@pytest.mark.parametrize("announced", [{}, {"machine.openshift.io/GPU": "1"}], ids=["by its record", "by annotation"])
+@pytest.mark.parametrize(
+    ("node_labels", "allocatable", "conditions"),
+    [
+        pytest.param({}, {}, [], id="no label yet"),
+        pytest.param({NFD: "true"}, {"nvidia.com/gpu": "0"}, [], id="no driver yet"),
+        pytest.param({}, {}, NOT_READY, id="not ready"),
+    ],
+)
+def test_a_node_that_comes_up_strips_neither_template_nor_machine(
+    announced: dict[str, str], node_labels: dict[str, str], allocatable: dict[str, str], conditions: list[Any]
+) -> None:
+    """Of a set with one node, scaled up from zero or whose node is being replaced."""
+    booting = node("n1", 0)
+    booting["metadata"]["labels"] = node_labels
+    booting["status"] = {"allocatable": allocatable, "conditions": conditions}
+    subject = labelled_set(annotations=announced, product="T4")
+    machines = [machine("a", "n1", **subject["spec"]["template"]["spec"])]
+    found = plan(subject, machines, [booting], taints=[{}])
+    assert (found.vendor, found.patch, found.machines) == ("nvidia", None, [])
+    # nor does the plan for the node take away what it was born with
+    given = subject["spec"]["template"]["spec"]
+    booting["metadata"]["labels"] = {**node_labels, **given["metadata"]["labels"]}
+    booting["spec"] = {"taints": given["taints"]}
+    after = nodes.plan(booting, nodes.make_options(taints=[{}]), found.born["n1"]).change
+    assert after is not None and after.taints is None
+    assert not [key for key, value in after.labels.items() if value is None]
+
+
+def test_nodes_with_devices_speak_for_those_that_come_up() -> None:
+    booting = node("n2", 0)
+    booting["metadata"]["labels"] = {NFD: "true"}
+    found = plan(labelled_set("amd"), [machine("a", "n1"), machine("b", "n2")], [node("n1", 1), booting])
+    assert found.change is not None
+    assert found.change.after["labels"] == {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/product": "T4"}
+
+
+def test_a_node_that_is_not_ready_has_no_say() -> None:
+    broken = node("n1", 0)
+    broken["status"] = {"allocatable": {"amd.com/gpu": "1"}, "conditions": NOT_READY}
+    assert plan(labelled_set(product="T4"), [machine("a", "n1")], [broken], taints=[{}]).patch is None
+    found = plan(labelled_set(), [machine("a", "n1"), machine("b", "n2")], [broken, node("n2", 1)])
+    assert found.change is not None
+    assert found.change.after["labels"] == {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/product": "T4"}
+
+
+def test_a_set_that_is_scaled_to_zero_keeps_its_product() -> None:
+    found = plan(labelled_set(annotations={"machine.openshift.io/GPU": "1"}, product="T4"), [], [], taints=[{}])
+    assert (found.vendor, found.patch) == ("nvidia", None)
+
+
 def test_a_set_of_which_nothing_is_known_is_left_alone() -> None:
     assert plan(machine_set(), [], []).change is None
     assert plan(machine_set({"machine.openshift.io/GPU": "0"}), [], []).change is None
+    broken = node("n1", 0)
+    broken["status"]["conditions"] = NOT_READY
+    assert plan(machine_set(), [machine("a", "n1")], [broken]).change is None
     # its nodes exist, and were not looked at
     assert plan(machine_set(), [machine("a", "elsewhere")], []).change is None
     assert plan(machine_set(), [machine("a", "n1")], [node("n1", 1)], exclude=["n1"]).change is None
@@ -96,17 +184,6 @@ def test_a_set_of_which_nothing_is_known_is_left_alone() -> None:
 def test_a_set_without_devices_gets_nothing() -> None:
     found = plan(machine_set(), [machine("a", "n1")], [node("n1", 0)])
     assert found.patch is None
-
-
-TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
-OTHER = {"key": "team", "effect": "NoSchedule"}
-RECORD = owned.Record({f"{PREFIX}/vendor": None}, {("nvidia.com/gpu", "NoSchedule"): None})
-GIVEN = {"metadata": {"labels": {f"{PREFIX}/vendor": "nvidia", "role": "gpu"}}, "taints": [TAINT, OTHER]}
-BARE = {"metadata": {"labels": {f"{PREFIX}/vendor": None}}, "taints": [OTHER]}
-
-
-def labelled_set() -> dict[str, Any]:
-    return machine_set({f"{PREFIX}/owned": RECORD.text()}, **GIVEN)
 
 
 def test_removal_takes_it_from_template_and_machines() -> None:

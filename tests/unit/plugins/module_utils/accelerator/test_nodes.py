@@ -91,9 +91,50 @@ A100 = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB", "nvidia.com/gpu.memor
             id="MIG single",
         ),
         pytest.param(
-            node(allocatable={"nvidia.com/gpu.shared": "8"}, node_labels={"nvidia.com/gpu.product": "Tesla-T4-SHARED"}),
+            node(allocatable={"nvidia.com/gpu": "8"}, node_labels={"nvidia.com/gpu.product": "Tesla-T4-SHARED"}),
+            {"vendor": "nvidia", "product": "Tesla-T4", "count": "8", "shared": "true", "state": "healthy"},
+            id="time-sliced, says the product",
+        ),
+        pytest.param(
+            node(allocatable={"nvidia.com/gpu.shared": "8"}, node_labels={"nvidia.com/gpu.product": "Tesla-T4"}),
+            {"vendor": "nvidia", "product": "Tesla-T4", "count": "8", "shared": "true", "state": "healthy"},
+            id="time-sliced, says the resource",
+        ),
+        pytest.param(
+            node(
+                allocatable={"nvidia.com/gpu": "8"},
+                node_labels={"nvidia.com/gpu.product": "Tesla-T4", "nvidia.com/gpu.sharing-strategy": "mps"},
+            ),
+            {"vendor": "nvidia", "product": "Tesla-T4", "count": "8", "shared": "true", "state": "healthy"},
+            id="MPS, says the strategy",
+        ),
+        pytest.param(
+            node(
+                allocatable={"nvidia.com/mig-1g.5gb": "14"},
+                node_labels={
+                    "nvidia.com/gpu.product": "A100",
+                    "nvidia.com/gpu.sharing-strategy": "none",
+                    "nvidia.com/mig-1g.5gb.sharing-strategy": "time-slicing",
+                },
+            ),
+            {
+                "vendor": "nvidia",
+                "product": "A100",
+                "count": "14",
+                "mig": "mixed",
+                "mig-1g.5gb": "14",
+                "shared": "true",
+                "state": "healthy",
+            },
+            id="shared slices",
+        ),
+        pytest.param(
+            node(
+                allocatable={"nvidia.com/gpu": "8"},
+                node_labels={"nvidia.com/gpu.product": "Tesla-T4", "nvidia.com/gpu.sharing-strategy": "none"},
+            ),
             {"vendor": "nvidia", "product": "Tesla-T4", "count": "8", "state": "healthy"},
-            id="time-sliced",
+            id="not shared",
         ),
         pytest.param(
             node(
@@ -127,6 +168,16 @@ A100 = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB", "nvidia.com/gpu.memor
             node(capacity={"amd.com/gpu": "2"}, allocatable={"amd.com/gpu": "0"}),
             {"vendor": "amd", "state": "driver-not-ready"},
             id="all devices unhealthy",
+        ),
+        pytest.param(
+            node(node_labels={"feature.node.kubernetes.io/pci-1200_1002.present": "true"}),
+            {"vendor": "amd", "state": "driver-not-ready"},
+            id="AMD, by its PCI class",
+        ),
+        pytest.param(
+            node(node_labels={"feature.node.kubernetes.io/pci-0300_1002.present": "true"}),
+            {},
+            id="a processor with integrated graphics",
         ),
         pytest.param(node(allocatable={"nvidia.com/gpu": "0"}), {}, id="none at all"),
         pytest.param(node(node_labels={NFD: "false"}), {}, id="NFD says no"),
@@ -253,8 +304,41 @@ def test_several_taints_and_one_key_twice() -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "rule", "value"),
+    [
+        # what the vendor's own pods expect
+        ("nvidia.com/gpu", {}, "present"),
+        ("nvidia.com/gpu", {"key": "nvidia.com/gpu"}, "present"),
+        ("nvidia.com/gpu", {"value": "true"}, "true"),
+        ("nvidia.com/gpu", {"value": ""}, None),
+        ("nvidia.com/gpu", {"key": "example.com/gpu-only"}, None),
+        ("amd.com/gpu", {}, None),
+    ],
+)
+def test_the_value_of_a_taint(resource: str, rule: dict[str, str], value: str | None) -> None:
+    [taint] = nodes.wanted(node(allocatable={resource: "1"}), nodes.make_options(taints=[rule]))["taints"]
+    assert taint.get("value") == value
+
+
+NPU = {
+    "name": "npu",
+    "resources": ["example.com/npu", "example.com/npu-*"],
+    "product_labels": ["labels.example.org/product", "npu-product"],
+}
+PATTERN = {"name": "npu", "resources": ["example.com/npu-*"]}
+
+
+@pytest.mark.parametrize(
     ("options", "path", "words"),
     [
+        ({"vendors": [NPU], "prefix": "example.com"}, "prefix", "vendor npu"),
+        ({"vendors": [NPU], "prefix": "gpu.example.com"}, "prefix", "vendor npu"),
+        ({"vendors": [NPU], "prefix": "labels.example.org"}, "prefix", "vendor npu"),
+        ({"vendors": [NPU], "extra_labels": {"example.com/x": "y"}}, "labels[example.com/x]", "vendor npu"),
+        ({"vendors": [NPU], "extra_labels": {"npu-product": "y"}}, "labels[npu-product]", "vendor npu"),
+        ({"vendors": [{"name": "x", "resources": ["*.com/npu"]}]}, "vendors", "domain"),
+        # there is no name for it
+        ({"vendors": [PATTERN], "taints": [{"key": "a"}, {}]}, "taints[1].key", "vendor npu"),
         ({"prefix": "nvidia.com"}, "prefix", "belongs to an operator"),
         ({"prefix": "gpu.intel.com"}, "prefix", "belongs to an operator"),
         ({"prefix": "a b"}, "prefix", "DNS"),
@@ -278,6 +362,12 @@ def test_options_that_make_no_sense(options: dict[str, Any], path: str, words: s
         nodes.make_options(**options)
     assert caught.value.path == path
     assert words in caught.value.message
+
+
+def test_keys_beside_those_of_a_custom_vendor_are_free() -> None:
+    nodes.make_options(vendors=[NPU], prefix="example.org", extra_labels={"myexample.com/x": "y", "product": "z"})
+    options = nodes.make_options(vendors=[PATTERN], taints=[{"key": "a"}])
+    assert nodes.wanted(node(allocatable={"example.com/npu-a": "1"}), options)["taints"][0]["key"] == "a"
 
 
 def test_a_role_label_may_be_set() -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -34,6 +35,35 @@ def test_one_offer_for_each_vendor_resource_and_product() -> None:
         ("nvidia-tesla-t4", "nvidia.com/gpu", 4, "Tesla-T4"),
         ("nvidia-a100-mig-1g-5gb", "nvidia.com/mig-1g.5gb", 7, "A100 (mig-1g.5gb)"),
     ]
+
+
+PRODUCT = "nvidia.com/gpu.product"
+
+
+def test_slices_and_replicas_are_offers_of_their_own() -> None:
+    """All of them go by nvidia.com/gpu and by one label of ours; the vendor's own tells them apart."""
+    whole = accelerator({"nvidia.com/gpu": "8"}, {PRODUCT: "A100"})
+    found = profiles.offers(
+        [
+            whole,
+            accelerator({"nvidia.com/gpu": "56"}, {PRODUCT: "A100-MIG-1g.5gb"}),
+            accelerator({"nvidia.com/gpu": "16"}, {PRODUCT: "A100-SHARED"}),
+            accelerator({"nvidia.com/mig-1g.5gb": "7"}, {PRODUCT: "A100"}),
+        ]
+    )
+    assert [(item.name, item.most, item.title) for item in found] == [
+        ("nvidia-a100-mig-1g-5gb-single", 56, "A100 (mig-1g.5gb)"),
+        ("nvidia-a100", 8, "A100"),
+        ("nvidia-a100-shared", 16, "A100 (shared)"),
+        ("nvidia-a100-mig-1g-5gb", 7, "A100 (mig-1g.5gb)"),
+    ]
+    selectors = [
+        profiles.build(profiles.DASHBOARD_HARDWARE, item, OPTIONS, "d")["spec"]["nodeSelector"] for item in found
+    ]
+    assert [item.get(PRODUCT) for item in selectors] == ["A100-MIG-1g.5gb", "A100", "A100-SHARED", None]
+    assert {item[f"{PREFIX}/product"] for item in selectors} == {"A100"}
+    # nodes to come have the vendor's label late: it is left out where nothing has to be told apart
+    assert profiles.offers([whole])[0].label is None
 
 
 def test_a_driver_that_is_not_ready_offers_nothing() -> None:
@@ -91,6 +121,8 @@ def test_names_are_dns_labels() -> None:
     offer = profiles.Offer("nvidia", "nvidia.com/gpu", "NVIDIA RTX™ 6000 / Ada " + "x" * 60, 1, "NVIDIA GPU")
     assert len(offer.name) <= 63
     assert offer.name.startswith("nvidia-nvidia-rtx-6000-ada-")
+    shared = replace(offer, shared=True)
+    assert len(shared.name) == 63 and shared.name.endswith("x-shared")
 
 
 def test_a_pattern_is_no_key_of_a_toleration() -> None:

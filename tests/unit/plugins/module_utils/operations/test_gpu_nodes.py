@@ -17,7 +17,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.operations imp
 
 Object = dict[str, Any]
 PREFIX = "accelerator.modelserving.io"
-TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
+TAINT = {"key": "nvidia.com/gpu", "effect": "NoSchedule", "value": "present"}
 SPACE = "openshift-machine-api"
 
 
@@ -43,6 +43,7 @@ class Cluster:
         }
         self.meanwhile: dict[str, Callable[[], None]] = {}
         self.patched: list[str] = []
+        self.refused: dict[tuple[str, str], errors.ClusterError] = {}
 
     def of(self, plural: str, name: str) -> Object:
         return self.objects[plural, name]
@@ -77,6 +78,8 @@ class Cluster:
         if act:
             act()
         self.patched.append(name)
+        if (resource.plural, name) in self.refused:
+            raise self.refused[resource.plural, name]
         if body["metadata"]["resourceVersion"] != self.of(resource.plural, name)["metadata"]["resourceVersion"]:
             raise errors.Conflict(f"Cannot change {name}: it changed.")
         if not how.get("dry_run"):
@@ -144,6 +147,30 @@ def test_absent_cleans_nodes_that_were_born_labelled(scaled: Cluster) -> None:
     assert bare(scaled, "old") and bare(scaled, "new")
     assert scaled.of("machines", "new")["spec"] == {"metadata": {"labels": {}}}
     assert not run(scaled, present=False).plain()["changed"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_what_cannot_be_put_on_record_is_not_forgotten(scaled: Cluster, check_mode: bool) -> None:
+    """A node born with our taint has no record. If it cannot get one, nobody would know the taint for ours."""
+    scale_up(scaled, "gpu", "newer")
+    before = copy.deepcopy(scaled.objects)
+    refused = errors.Forbidden("Cannot change Node new: forbidden.")
+    scaled.refused["nodes", "new"] = refused
+    task = {"check_mode": check_mode}
+    outcome = run(scaled, present=False, task=task)
+    failed = {item["name"]: item["error"] for item in outcome.entries if item["error"]}
+    assert failed["new"] == {"reason": "forbidden", "message": str(refused)}
+    assert failed["gpu"]["reason"] == "forbidden" and "MachineSet gpu was left as it is" in failed["gpu"]["message"]
+    assert "MachineSet gpu was left as it is" in failed["newer"]["message"]
+    for key in (("machinesets", "gpu"), ("machines", "new"), ("machines", "newer"), ("nodes", "new")):
+        assert scaled.objects[key] == before[key]
+    assert not any(item["changed"] for item in outcome.machine_sets)
+    assert scaled.of("nodes", "newer")["spec"]["taints"] == [TAINT]
+    # what no template gave goes, and the next task finishes the work
+    assert bare(scaled, "old") is not check_mode
+    scaled.refused.clear()
+    assert not run(scaled, present=False).failures()
+    assert all(bare(scaled, name) for name in ("old", "new", "newer"))
 
 
 def test_dropping_the_taints_reaches_nodes_that_were_born_with_them(scaled: Cluster) -> None:
@@ -269,3 +296,47 @@ def test_devices_of_a_second_vendor_are_told() -> None:
     outcome = run(Cluster(nodes=[both]), task={"with_machine_sets": False})
     assert "both (nvidia, beside amd.com/gpu)" in outcome.warnings[0] and "select: none" in outcome.warnings[0]
     assert outcome.nodes[0]["accelerator"]["others"] == {"amd.com/gpu": 2}
+
+
+CONTROL = {"node-role.kubernetes.io/control-plane": ""}
+
+
+@pytest.mark.parametrize(
+    ("workers", "options", "told"),
+    [
+        pytest.param([], {}, True, id="a cluster of one node"),
+        pytest.param(["cpu"], {}, True, id="no accelerator elsewhere"),
+        pytest.param(["nvidia.com/gpu"], {}, False, id="the usual case"),
+        pytest.param(["nvidia.com/gpu"], {"names": ["one", "worker-0"]}, True, id="named"),
+        pytest.param([], {"control_plane": True}, False, id="taken in"),
+        pytest.param([], {"present": False}, False, id="absent takes them in"),
+        pytest.param([], {"exclude": ["one"]}, False, id="excluded"),
+    ],
+)
+def test_control_plane_nodes_that_would_be_missed(workers: list[str], options: Object, told: bool) -> None:
+    live = [node("one", CONTROL), *(node(f"worker-{index}", resource=name) for index, name in enumerate(workers))]
+    warnings = run(Cluster(nodes=live), task={"with_machine_sets": False}, **options).warnings
+    assert ["control plane nodes: one. " in warning for warning in warnings] == [True] * told
+
+
+@pytest.mark.parametrize(
+    ("resource", "taint", "words"),
+    [
+        ("nvidia.com/gpu", {}, None),
+        ("nvidia.com/gpu", {"effect": "PreferNoSchedule", "key": "own"}, None),
+        ("nvidia.com/gpu", {"value": "true"}, "NVIDIA GPU's own pods"),
+        ("nvidia.com/gpu", {"key": "own"}, "tolerate own:NoSchedule by"),
+        ("nvidia.com/gpu", {"effect": "NoExecute"}, "nvidia.com/gpu=present:NoExecute"),
+        ("nvidia.com/gpu", {"effect": "NoExecute"}, "evicts those that run"),
+        ("amd.com/gpu", {}, "tolerate amd.com/gpu:NoSchedule by"),
+        ("gpu.intel.com/xe", {}, "tolerate gpu.intel.com/i915:NoSchedule by"),
+        ("habana.ai/gaudi", {}, "tolerate habana.ai/gaudi:NoSchedule by"),
+    ],
+)
+def test_a_taint_that_locks_out_the_vendors_own_pods(resource: str, taint: Object, words: str | None) -> None:
+    cluster = Cluster(nodes=[node("a", resource=resource), node("b", resource=resource)])
+    task = {"with_machine_sets": False}
+    for check_mode in (True, False):
+        warnings = run(cluster, taints=[taint], task={**task, "check_mode": check_mode}).warnings
+        assert [str(words) in warning for warning in warnings] == [True] * bool(words)
+    assert run(cluster, taints=[taint], task=task).warnings == [], "told when it is written"
