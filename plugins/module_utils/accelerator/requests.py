@@ -46,7 +46,8 @@ def accelerator_options(
 
     accelerator: a vendor's name (``nvidia``, ``amd``, ``intel``, ``gaudi``), a resource (``example.com/npu``), or a
     dictionary with the keys of OPTIONS: ``count`` devices; ``product`` as the node's label has it; ``memory``, the
-    least that one device must have, as a quantity; ``mig``, a profile such as ``1g.5gb``; ``select``, how a node is
+    least that one device must have, as a quantity; ``mig``, a profile such as ``1g.5gb``, which nodes of the strategy
+    "mixed" offer by its name, and those of "single" as ``resource: nvidia.com/gpu``; ``select``, how a node is
     chosen: by the ``labels`` that gpu_node writes, by the vendor's own (``vendor_labels``), or ``none`` (the resource
     alone decides); ``tolerate``; ``prefix``, gpu_node's.
 
@@ -55,12 +56,14 @@ def accelerator_options(
         resources      {requests: {…}, limits: {…}}: an extended resource needs both, and equal
         tolerations    [{key, operator}]: every effect
         node_selector  {label: value}
-        affinity       a pod's affinity, {} unless memory is asked for
+        affinity       a pod's affinity, {} unless product, memory or a slice under the whole's name is asked for
+        replaces       regular expressions of the resources that this one stands in for: the vendor's
+        excludes       those of the accelerators that nobody means to have beside it: the other vendors'
 
     Empty for None. Raises SpecError with the field's path.
     """
     if accelerator is None:
-        return {"resources": {}, "tolerations": [], "node_selector": {}, "affinity": {}}
+        return {"resources": {}, "tolerations": [], "node_selector": {}, "affinity": {}, "replaces": [], "excludes": []}
     wanted = _complete(accelerator, path)
     vendor = _vendor(wanted, path, table)
     resource = _resource(wanted, vendor, path)
@@ -69,7 +72,8 @@ def accelerator_options(
         "resources": {"requests": {resource: amount}, "limits": {resource: amount}},
         "tolerations": _tolerations(resource, vendor) if wanted["tolerate"] else [],
         "node_selector": _node_selector(wanted, vendor, path),
-        "affinity": _affinity(wanted, path),
+        "affinity": _affinity(wanted, vendor, resource, path),
+        **_rivals(resource, vendor, table),
     }
 
 
@@ -113,7 +117,7 @@ def _vendor(wanted: Mapping[str, Any], path: str, table: Table) -> Vendor | None
 def _resource(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> str:
     resource, mig = wanted["resource"], wanted["mig"]
     if mig is not None:
-        return _mig_resource(mig, resource, vendor, path)
+        return _mig_resource(mig, resource, vendor, wanted["select"], path)
     if resource is None and vendor is not None:
         return vendor.resource
     resource = str(resource)
@@ -123,15 +127,17 @@ def _resource(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> st
     return str(resource)
 
 
-def _mig_resource(mig: str, resource: str | None, vendor: Vendor | None, path: str) -> str:
+def _mig_resource(mig: str, resource: str | None, vendor: Vendor | None, select: str, path: str) -> str:
     profile = mig.removeprefix("mig-")
     if vendor is None or vendor.name != "nvidia":
         raise SpecError(f"{path}.mig", "only NVIDIA's GPUs have MIG profiles")
-    if resource is not None and resource != f"nvidia.com/mig-{profile}":
+    if resource not in (None, vendor.resource, f"nvidia.com/mig-{profile}"):
         raise SpecError(f"{path}.mig", f"asks for nvidia.com/mig-{profile}, and resource for {resource}: give one")
+    if resource == vendor.resource and select != "labels":
+        raise SpecError(f"{path}.mig", f"is told from a whole {resource} only by gpu_node's labels: use select: labels")
     if not _MIG_PROFILE.fullmatch(profile):
         raise SpecError(f"{path}.mig", f"{mig!r} is no MIG profile such as 1g.5gb or 3g.20gb")
-    return f"nvidia.com/mig-{profile}"
+    return resource or f"nvidia.com/mig-{profile}"
 
 
 def _count(count: Any, path: str) -> int:
@@ -150,6 +156,12 @@ def _tolerations(resource: str, vendor: Vendor | None) -> list[dict[str, str]]:
     # a vendor of which only a pattern is known has no name for a taint
     keys = dict.fromkeys([vendor.resource if vendor and is_plain(vendor.resource) else resource, resource])
     return [{"key": key, "operator": "Exists"} for key in keys]
+
+
+def _rivals(resource: str, vendor: Vendor | None, table: Table) -> dict[str, list[str]]:
+    own = vendor.patterns if vendor else (re.escape(resource),)
+    others = [pattern for item in table.vendors if item != vendor for pattern in item.patterns]
+    return {"replaces": list(own), "excludes": others}
 
 
 def _node_selector(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> dict[str, str]:
@@ -176,9 +188,17 @@ def _by_vendor_labels(product: str | None, vendor: Vendor | None, path: str) -> 
     return {vendor.product[0]: product}
 
 
-def _affinity(wanted: Mapping[str, Any], path: str) -> dict[str, Any]:
-    if wanted["memory"] is None:
+def _affinity(wanted: Mapping[str, Any], vendor: Vendor | None, resource: str, path: str) -> dict[str, Any]:
+    expressions = [*_memory(wanted, path), *_cut_or_whole(wanted, vendor, resource)]
+    if not expressions:
         return {}
+    term = {"nodeSelectorTerms": [{"matchExpressions": expressions}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
+
+
+def _memory(wanted: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
+    if wanted["memory"] is None:
+        return []
     if wanted["select"] != "labels":
         raise SpecError(f"{path}.memory", "can be chosen only by gpu_node's labels: use select: labels")
     try:
@@ -189,6 +209,22 @@ def _affinity(wanted: Mapping[str, Any], path: str) -> dict[str, Any]:
         raise SpecError(f"{path}.memory", f"{wanted['memory']!r} is less than 1Mi: a unit is missing, as in 40Gi")
     # the label counts MiB, and Gt is the one comparison that node affinity has
     bound = str(-(-least // _MIB) - 1)
-    expression = {"key": labels.key(wanted["prefix"], labels.MEMORY), "operator": "Gt", "values": [bound]}
-    term = {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
+    return [{"key": labels.key(wanted["prefix"], labels.MEMORY), "operator": "Gt", "values": [bound]}]
+
+
+def _cut_or_whole(wanted: Mapping[str, Any], vendor: Vendor | None, resource: str) -> list[dict[str, Any]]:
+    """What tells a whole device from a part of one, where both are offered under one name.
+
+    A product and its memory are those of a whole device. A node of MIG strategy "single" offers its slices under the
+    name of the whole, and one that shares its devices each of them several times; "mixed" has names of its own.
+    """
+    if vendor is None or resource != vendor.resource or wanted["select"] != "labels":
+        return []
+    mig = labels.key(wanted["prefix"], labels.MIG)
+    if wanted["mig"] is not None:
+        profile = labels.key(wanted["prefix"], f"mig-{wanted['mig'].removeprefix('mig-')}")
+        return [{"key": mig, "operator": "In", "values": ["single"]}, {"key": profile, "operator": "Exists"}]
+    if wanted["product"] is None and wanted["memory"] is None:
+        return []
+    shared = {"key": labels.key(wanted["prefix"], labels.SHARED), "operator": "DoesNotExist"}
+    return [{"key": mig, "operator": "NotIn", "values": ["single"]}, shared] if vendor.strategy else [shared]

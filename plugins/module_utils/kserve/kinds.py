@@ -15,6 +15,7 @@ TRAINED_MODEL = ("serving.kserve.io/v1alpha1", "TrainedModel", "trainedmodels", 
 # pkg/constants/constants.go
 CONTAINER = "kserve-container"
 TRANSFORMER_CONTAINER = "transformer-container"
+WORKER_CONTAINER = "worker-container"
 STORAGE_INITIALIZER = "storage-initializer"
 LABEL_SERVICE = "serving.kserve.io/inferenceservice"
 LABEL_COMPONENT = "component"

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import copy
+import re
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, spec
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, quantities, spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 API_VERSIONS = {
@@ -32,8 +33,9 @@ def build(
     :param kind: ServingRuntime or ClusterServingRuntime.
     :param name: metadata.name; a preset brings its own where this is empty.
     :param preset: what `catalogue.preset` returns; the options are laid over it, see `overlay`.
-    :param accelerator: {resources, tolerations, node_selector, affinity} to add to the kserve-container and its
-        pod; what the options say themselves wins.
+    :param accelerator: what `accelerator.requests.accelerator_options` returns, to add to the kserve-container and its
+        pod, and to the worker's where there is one. The options' own tolerations, node selector and affinity hold
+        beside it (a node selector's label of the same name wins); devices that contradict it are refused.
     :param path: the path of the spec in messages, where it is one of many.
     :raises SpecError: one sentence, with the field's path.
     """
@@ -44,7 +46,10 @@ def build(
     if settings.auto_select is not None:
         _auto_select(wanted, settings.auto_select, formats_given)
     if accelerator:
-        _accelerate(wanted, accelerator)
+        _accelerate(wanted, accelerator, settings.spec, kinds.CONTAINER, path)
+        if wanted.get("workerSpec"):
+            own = settings.spec.get("workerSpec") or {}
+            _accelerate(wanted["workerSpec"], accelerator, own, kinds.WORKER_CONTAINER, f"{path}.workerSpec")
     _add_unknown(wanted, settings.additional, "additional_spec")
     if wanted.get("containers") is None:
         raise SpecError(f"{path}.containers", "is required: name the container kserve-container and give it an image")
@@ -169,11 +174,23 @@ def _auto_select(wanted: dict[str, t.Any], value: bool, formats_given: bool) -> 
             entry.pop("priority", None)
 
 
-def _accelerate(wanted: dict[str, t.Any], accelerator: Mapping[str, t.Any]) -> None:
-    """Add an accelerator's resources to the kserve-container, its tolerations and node selector to the pod."""
-    for container in wanted.get("containers") or []:
-        if container["name"] == kinds.CONTAINER and accelerator.get("resources"):
-            container["resources"] = overlay(container.get("resources", {}), accelerator["resources"])
+# -- adding an accelerator ---------------------------------------------------------------------------------------------
+
+
+def _accelerate(
+    wanted: dict[str, t.Any], accelerator: Mapping[str, t.Any], given: Mapping[str, t.Any], container: str, path: str
+) -> None:
+    """Add an accelerator's resources to a container of a pod, its tolerations, selector and affinity to the pod.
+
+    wanted: the pod's part of the spec, the preset's and the options' together; given: the options' alone.
+    """
+    names = [item.get("name") for item in wanted.get("containers") or []]
+    if container in names and accelerator.get("resources"):
+        own = {item.get("name"): (index, item) for index, item in enumerate(given.get("containers") or [])}
+        index, said = own.get(container, (names.index(container), {}))
+        _add_devices(
+            wanted["containers"][names.index(container)], accelerator, said, f"{path}.containers[{index}].resources"
+        )
     missing = [one for one in accelerator.get("tolerations") or [] if one not in wanted.get("tolerations", [])]
     if missing:
         wanted["tolerations"] = [*wanted.get("tolerations", []), *copy.deepcopy(missing)]
@@ -181,7 +198,82 @@ def _accelerate(wanted: dict[str, t.Any], accelerator: Mapping[str, t.Any]) -> N
         # what the person wrote in node_selector is more precise than what an accelerator asks for in general
         wanted["nodeSelector"] = {**accelerator["node_selector"], **wanted.get("nodeSelector", {})}
     if accelerator.get("affinity"):
-        wanted["affinity"] = overlay(accelerator["affinity"], wanted.get("affinity", {}))
+        wanted["affinity"] = _with_both(accelerator["affinity"], wanted.get("affinity", {}))
+
+
+def _add_devices(
+    container: dict[str, t.Any], accelerator: Mapping[str, t.Any], said: Mapping[str, t.Any], path: str
+) -> None:
+    """Put an accelerator's resources into a container.
+
+    It stands in for a preset's device of the same vendor. What the options say of devices must be the same, and a
+    preset's device of another vendor is what its image is made for: both are refused, not lost.
+    """
+    resources = container.get("resources", {})
+    for kind, amounts in accelerator["resources"].items():
+        wanted, (name, amount) = dict(resources.get(kind) or {}), next(iter(amounts.items()))
+        for other, value in list(wanted.items()):
+            replaced = other == name or _any(accelerator.get("replaces"), other)
+            if not replaced and not _any(accelerator.get("excludes"), other):
+                continue
+            person = other in ((said.get("resources") or {}).get(kind) or {})
+            if other == name and (not person or _same(value, amount)):
+                continue
+            asks = f"asks for {value} of {other}, and accelerator for {amount} of {name}"
+            if person:
+                raise SpecError(f"{path}.{kind}.{other}", f"{asks}: give one of the two")
+            if not replaced:
+                remedy = f"choose a preset for it, or take the other away with {{{kind}: {{{other}: null}}}}"
+                raise SpecError(f"{path}.{kind}.{other}", f"the preset {asks}, and no node has both: {remedy}")
+            del wanted[other]
+        resources = {**resources, kind: {**wanted, **amounts}}
+    container["resources"] = resources
+
+
+def _any(patterns: Iterable[str] | None, name: str) -> bool:
+    return any(re.fullmatch(pattern, name) for pattern in patterns or ())
+
+
+def _same(value: object, amount: str) -> bool:
+    try:
+        return quantities.units(value) == quantities.units(amount)
+    except ValueError:
+        return False
+
+
+def _with_both(asked: Mapping[str, t.Any], own: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Lay a person's affinity over an accelerator's; nodes have to meet what both require.
+
+    Terms are alternatives: each of the person's gets the accelerator's expressions beside its own. An empty term, which
+    matches no node, stays empty.
+    """
+    result = overlay(asked, own)
+    terms, more = (_required(item) for item in (own, asked))
+    if terms and more:
+        both = [_joined(one, other) if _says(one) else one for one in terms for other in (more if _says(one) else [{}])]
+        result["nodeAffinity"][_REQUIRED]["nodeSelectorTerms"] = both
+    return result
+
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def _required(affinity: Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    return ((affinity.get("nodeAffinity") or {}).get(_REQUIRED) or {}).get("nodeSelectorTerms") or []
+
+
+def _says(term: Mapping[str, t.Any]) -> bool:
+    return bool(term.get("matchExpressions") or term.get("matchFields"))
+
+
+def _joined(one: Mapping[str, t.Any], other: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A term that asks for what both ask for."""
+    result = {}
+    for key in ("matchExpressions", "matchFields"):
+        items = [*(one.get(key) or []), *(item for item in other.get(key) or [] if item not in (one.get(key) or []))]
+        if items:
+            result[key] = copy.deepcopy(items)
+    return result
 
 
 def _add_unknown(wanted: dict[str, t.Any], additional: Mapping[str, t.Any], path: str) -> None:

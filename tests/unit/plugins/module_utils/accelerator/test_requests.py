@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -48,7 +49,6 @@ def test_resources_and_selector(accelerator: Any, resource: str, count: str, sel
     options = accelerator_options(accelerator)
     assert options["resources"] == {"requests": {resource: count}, "limits": {resource: count}}
     assert options["node_selector"] == selector
-    assert options["affinity"] == {}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,10 @@ def test_tolerations(accelerator: Any, keys: list[str]) -> None:
 
 
 def test_nothing_asked_for() -> None:
-    assert accelerator_options(None) == {"resources": {}, "tolerations": [], "node_selector": {}, "affinity": {}}
+    options = accelerator_options(None)
+    assert options == dict.fromkeys(("resources", "node_selector", "affinity"), {}) | dict.fromkeys(
+        ("tolerations", "replaces", "excludes"), []
+    )
 
 
 @pytest.mark.parametrize(("label", "fits"), [("40959", False), ("40960", True), ("81920", True)])
@@ -85,6 +88,59 @@ def test_memory_is_a_least(label: str, fits: bool) -> None:
         "status": {"allocatable": {"nvidia.com/gpu": "1", "pods": "10"}},
     }
     assert bool(fit.why_not(pod, [node], [])["fits"]) is fits
+
+
+WHOLE = {f"{PREFIX}/vendor": "nvidia", f"{PREFIX}/product": "A100", f"{PREFIX}/memory": "81920"}
+NODES = {
+    "whole": (WHOLE, "nvidia.com/gpu"),
+    # strategy mixed: what is cut up has a name of its own, and what is not is whole
+    "mixed": ({**WHOLE, f"{PREFIX}/mig": "mixed", f"{PREFIX}/mig-1g.10gb": "7"}, "nvidia.com/gpu"),
+    "single": ({**WHOLE, f"{PREFIX}/mig": "single", f"{PREFIX}/mig-1g.10gb": "56"}, "nvidia.com/gpu"),
+    "other slices": ({**WHOLE, f"{PREFIX}/mig": "single", f"{PREFIX}/mig-2g.20gb": "24"}, "nvidia.com/gpu"),
+    "shared": ({**WHOLE, f"{PREFIX}/shared": "true"}, "nvidia.com/gpu"),
+    "slices": ({**WHOLE, f"{PREFIX}/mig": "mixed", f"{PREFIX}/mig-1g.10gb": "56"}, "nvidia.com/mig-1g.10gb"),
+}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "fits"),
+    [
+        # whatever the cluster offers under the name
+        ("nvidia", ["whole", "mixed", "single", "other slices", "shared"]),
+        ({"vendor": "nvidia", "product": "A100"}, ["whole", "mixed"]),
+        ({"vendor": "nvidia", "memory": "40Gi"}, ["whole", "mixed"]),
+        ({"mig": "1g.10gb"}, ["slices"]),
+        ({"mig": "1g.10gb", "product": "A100"}, ["slices"]),
+        ({"mig": "1g.10gb", "resource": "nvidia.com/gpu"}, ["single"]),
+        ({"mig": "1g.10gb", "resource": "nvidia.com/gpu", "product": "A100"}, ["single"]),
+    ],
+)
+def test_whole_devices_and_parts_of_them(accelerator: Any, fits: list[str]) -> None:
+    options = accelerator_options(accelerator)
+    pod = {
+        "spec": {
+            "containers": [{"name": "c", "resources": options["resources"]}],
+            "nodeSelector": options["node_selector"],
+            "affinity": options["affinity"],
+        }
+    }
+    nodes = [
+        {"metadata": {"name": name, "labels": carried}, "status": {"allocatable": {resource: "1", "pods": "10"}}}
+        for name, (carried, resource) in NODES.items()
+    ]
+    assert fit.why_not(pod, nodes, [])["fits"] == fits
+
+
+def test_what_cannot_be_asked_for_beside_it() -> None:
+    options = accelerator_options("nvidia")
+
+    def named(patterns: list[str], name: str) -> bool:
+        return any(re.fullmatch(pattern, name) for pattern in patterns)
+
+    assert named(options["replaces"], "nvidia.com/mig-1g.5gb")
+    assert named(options["excludes"], "amd.com/gpu")
+    assert not any(named(options[key], "rdma/hca") for key in ("replaces", "excludes"))
+    assert named(accelerator_options("example.com/npu")["replaces"], "example.com/npu")
 
 
 def test_custom_vendor() -> None:
@@ -111,7 +167,8 @@ def test_custom_vendor() -> None:
         ({"resource": "nvidia.com/mig-*"}, "accelerator.resource", "letters"),
         ({"vendor": "amd", "mig": "1g.5gb"}, "accelerator.mig", "only NVIDIA"),
         ({"vendor": "nvidia", "mig": "half"}, "accelerator.mig", "no MIG profile"),
-        ({"mig": "1g.5gb", "resource": "nvidia.com/gpu"}, "accelerator.mig", "give one"),
+        ({"mig": "1g.5gb", "resource": "nvidia.com/mig-2g.10gb"}, "accelerator.mig", "give one"),
+        ({"mig": "1g.5gb", "resource": "nvidia.com/gpu", "select": "none"}, "accelerator.mig", "select: labels"),
         ({"vendor": "nvidia", "product": 4}, "accelerator.product", "quote it"),
         ({"vendor": "nvidia", "product": "T4", "select": "none"}, "accelerator.product", "select: none"),
         ({"vendor": "nvidia", "select": "magic"}, "accelerator.select", "must be one of"),

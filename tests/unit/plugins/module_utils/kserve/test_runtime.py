@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import copy
+import re
 import typing as t
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import runtime
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import requests
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import catalogue, runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 CONTAINER = {"name": "kserve-container", "image": "example/server:1"}
@@ -229,6 +231,121 @@ def test_an_accelerator_is_added_to_what_is_there() -> None:
     assert "resources" not in container(wanted, "helper")
     assert wanted["spec"]["tolerations"] == [toleration, {"key": "other", "operator": "Exists"}]
     assert wanted["spec"]["nodeSelector"] == {"pool": "mine", "gpu": "true"}
+
+
+def accelerated(accelerator: t.Any, preset: str | None = None, **options: t.Any) -> dict[str, t.Any]:
+    """The spec of a runtime with an accelerator, as the module builds it."""
+    if preset is None:
+        options.setdefault("containers", [CONTAINER])
+    made = runtime.build(
+        options,
+        kind="ServingRuntime",
+        name="rt",
+        preset=catalogue.preset(preset) if preset else None,
+        accelerator=requests.accelerator_options(accelerator),
+    )
+    return made["spec"]
+
+
+def devices(container: dict[str, t.Any]) -> dict[str, str]:
+    limits, requested = (container["resources"][kind] for kind in ("limits", "requests"))
+    found = {name: value for name, value in limits.items() if "/" in name}
+    assert found == {name: value for name, value in requested.items() if "/" in name}
+    return found
+
+
+def asking(**limits: str) -> dict[str, t.Any]:
+    names = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "slice": "nvidia.com/mig-1g.5gb", "rdma": "rdma/hca"}
+    return {**CONTAINER, "resources": {"limits": {names.get(key, key): value for key, value in limits.items()}}}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "container", "words"),
+    [
+        ("nvidia", asking(nvidia="2"), "limits.nvidia.com/gpu: asks for 2 of nvidia.com/gpu, and accelerator for 1"),
+        ({"vendor": "nvidia", "memory": "40Gi"}, asking(nvidia="2"), "limits.nvidia.com/gpu"),
+        ("nvidia", asking(slice="1"), "limits.nvidia.com/mig-1g.5gb: asks for 1 of nvidia.com/mig-1g.5gb"),
+        ("nvidia", asking(amd="1"), "limits.amd.com/gpu: asks for 1 of amd.com/gpu, and accelerator for 1 of nvidia"),
+        ("example.com/npu", asking(nvidia="1"), "limits.nvidia.com/gpu"),
+        ("nvidia", {**CONTAINER, "resources": {"requests": {"nvidia.com/gpu": "2"}}}, "requests.nvidia.com/gpu"),
+    ],
+)
+def test_devices_that_contradict_the_accelerator_are_refused(accelerator: t.Any, container: t.Any, words: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(words)) as caught:
+        accelerated(accelerator, containers=[{"name": "helper", "image": "x"}, container])
+    assert caught.value.path.startswith("spec.containers[1].resources.")
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "container", "wanted"),
+    [
+        ({"vendor": "nvidia", "count": 2}, asking(nvidia="2"), {"nvidia.com/gpu": "2"}),
+        ("nvidia", asking(cpu="4"), {"nvidia.com/gpu": "1"}),
+    ],
+)
+def test_devices_that_agree_with_the_accelerator(accelerator: t.Any, container: t.Any, wanted: dict[str, str]) -> None:
+    assert devices(accelerated(accelerator, containers=[container])["containers"][0]) == wanted
+
+
+def test_what_is_no_accelerator_stays_beside_it() -> None:
+    made = accelerated("nvidia", containers=[asking(rdma="1")])
+    assert made["containers"][0]["resources"]["limits"] == {"rdma/hca": "1", "nvidia.com/gpu": "1"}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "wanted"),
+    [("amd", {"amd.com/gpu": "1"}), ({"vendor": "amd", "count": 4}, {"amd.com/gpu": "4"}),
+     ("amd.com/cpx_nps4", {"amd.com/cpx_nps4": "1"})],
+)  # fmt: skip
+def test_an_accelerator_stands_in_for_a_presets_device(accelerator: t.Any, wanted: dict[str, str]) -> None:
+    assert devices(accelerated(accelerator, "amd")["containers"][0]) == wanted
+
+
+def test_a_preset_for_another_vendors_device_is_refused_unless_its_own_is_taken_away() -> None:
+    with pytest.raises(SpecError, match=r"the preset asks for 1 of amd\.com/gpu, and accelerator for 1 of nvidia"):
+        accelerated("nvidia", "amd")
+    away = {kind: {"amd.com/gpu": None} for kind in ("limits", "requests")}
+    made = accelerated("nvidia", "amd", containers=[{"name": "kserve-container", "resources": away}])
+    assert devices(made["containers"][0]) == {"nvidia.com/gpu": "1"}
+
+
+def terms(spec: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    return spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+
+
+def test_nodes_have_to_meet_what_the_person_and_the_accelerator_require() -> None:
+    zones = [{"key": "zone", "operator": "In", "values": [value]} for value in ("a", "b")]
+    name = {"key": "metadata.name", "operator": "In", "values": ["node-1"]}
+    required = [{"matchExpressions": [zones[0]]}, {"matchExpressions": [zones[1]], "matchFields": [name]}, {}]
+    affinity = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": required}},
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []},
+    }
+    asked = {"vendor": "nvidia", "memory": "40Gi"}
+    [alone] = terms(accelerated(asked))
+    made = accelerated(asked, affinity=affinity)
+    assert terms(made) == [
+        {"matchExpressions": [zones[0], *alone["matchExpressions"]]},
+        {"matchExpressions": [zones[1], *alone["matchExpressions"]], "matchFields": [name]},
+        {},  # matches no node, and so it stays
+    ]
+    assert made["affinity"]["podAntiAffinity"] == affinity["podAntiAffinity"]
+
+
+def test_the_workers_of_several_nodes_get_the_accelerator_too() -> None:
+    made = accelerated({"vendor": "nvidia", "memory": "40Gi", "count": 2}, "kserve-huggingfaceserver-multinode")
+    for part in (made, made["workerSpec"]):
+        assert devices(part["containers"][0]) == {"nvidia.com/gpu": "2"}
+        assert part["nodeSelector"] == {"accelerator.modelserving.io/vendor": "nvidia"}
+        assert part["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+        assert terms(part) == terms(made)
+
+
+def test_a_workers_device_that_contradicts_the_accelerator_is_refused() -> None:
+    worker = {"name": "worker-container", "resources": {"limits": {"nvidia.com/gpu": "4"}}}
+    with pytest.raises(SpecError, match="asks for 4") as caught:
+        accelerated("nvidia", "kserve-huggingfaceserver-multinode", worker_spec={"containers": [worker]})
+    assert caught.value.path == "spec.workerSpec.containers[0].resources.limits.nvidia.com/gpu"
 
 
 def test_fields_beyond_the_table() -> None:
