@@ -11,12 +11,13 @@ judged, and named under ``unjudged`` where the pod uses it. Preemption of pods o
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import placement
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import labels, placement
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.podresources import (
     Amounts,
     amounts,
@@ -26,6 +27,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.po
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import (
     DEFAULT_TABLE,
     Table,
+    Vendor,
     is_true,
     names_product,
 )
@@ -165,15 +167,13 @@ class Cluster:
             if not unmet:
                 continue
             text = "; ".join(item.text for item in unmet)
-            if all(names_product(item.key) for item in unmet) and self._has_device(requests, state):
-                found.append(Obstacle.of("wrong_product", f"has another accelerator than asked for: {text}"))
+            what = _meant(unmet, state) if _offers_a_device(requests, state) else ""
+            if what:
+                found.append(Obstacle.of("wrong_product", f"{what}: {text}"))
             else:
                 what = "node selector" if reason == "selector" else "required node affinity"
                 found.append(Obstacle.of(reason, f"does not match the pod's {what}: {text}"))
         return found
-
-    def _has_device(self, requests: Amounts, state: _NodeState) -> bool:
-        return any(self.table.of_resource(name) and state.allocatable.get(name, 0) > 0 for name in requests)
 
     def _resource(self, name: str, wanted: int, used: int, state: _NodeState) -> Obstacle | None:
         offered = state.allocatable.get(name, 0)
@@ -190,23 +190,41 @@ class Cluster:
         return Obstacle.of("resource_taken", detail)
 
     def _absent(self, name: str, state: _NodeState) -> Obstacle:
+        """Why a node offers none of a resource, by what it says itself; the table knows more of the vendors in it."""
         vendor = self.table.of_resource(name)
-        if vendor is None:
-            return Obstacle.of("resource_absent", f"has no {name}")
-        others = sorted(item for item, value in state.allocatable.items() if value > 0 and vendor.devices(item))
+        others = sorted(
+            item for item, value in state.allocatable.items() if value > 0 and vendor and vendor.devices(item)
+        )
         if others:
-            return Obstacle.of("resource_absent", f"has no {name}; it offers {', '.join(others)}")
-        known = sum(value for item, value in state.capacity.items() if vendor.devices(item))
+            sliced = " (its MIG strategy is single)" if _slices_as_whole(placement.node_labels(state.node)) else ""
+            return Obstacle.of("resource_absent", f"has no {name}; it offers {', '.join(others)}{sliced}")
+        known = sum(
+            value for item, value in state.capacity.items() if item == name or (vendor and vendor.devices(item))
+        )
         if known:
-            return Obstacle.of(
-                "driver_not_ready", f"has {known} {vendor.display or vendor.name} devices, none of them healthy"
-            )
-        labels = placement.node_labels(state.node)
-        label = next((label for label in vendor.present if is_true(labels.get(label))), None)
+            what = (vendor.display or vendor.name) if vendor else name
+            return Obstacle.of("driver_not_ready", f"has {known} {what} devices, none of them healthy")
+        label = self._evidence(vendor, state.node)
         if label:
             detail = f"has the hardware (label {label}), but offers no {name}: driver or device plugin not ready"
             return Obstacle.of("driver_not_ready", detail)
         return Obstacle.of("resource_absent", f"has no {name}")
+
+    def _evidence(self, vendor: Vendor | None, node: Mapping[str, Any]) -> str | None:
+        """The label that says that the hardware of a resource is there, whatever the driver does.
+
+        A vendor that is not in the table is whoever's name is not in it either, on a label of ours.
+        """
+        live = placement.node_labels(node)
+        said = next((label for label in (vendor.present if vendor else ()) if is_true(live.get(label))), None)
+        if said:
+            return said
+        for prefix, name in _labelled(live).items():
+            if live.get(labels.key(prefix, labels.STATE)) != labels.DRIVER_NOT_READY:
+                continue
+            if name == vendor.name if vendor else self.table.named(name) is None:
+                return f"{labels.key(prefix, labels.STATE)}={labels.DRIVER_NOT_READY}"
+        return None
 
 
 def why_not(
@@ -231,6 +249,67 @@ def why_not(
     Raises ValueError where a quantity is none.
     """
     return Cluster(nodes, pods, table).why_not(pod)
+
+
+def labelled_devices(node: Mapping[str, Any], table: Table = DEFAULT_TABLE) -> set[str]:
+    """The resources of a node that stand for devices of a vendor whom *table* does not know, by our labels.
+
+    The labels name the vendor and count the devices. Where they count none of the node's own resources, several make
+    up the number together.
+    """
+    live, status = placement.node_labels(node), node.get("status") or {}
+    offered = amounts(status.get("allocatable"))
+    candidates = {name: value for name, value in offered.items() if _is_extended(name) and not table.of_resource(name)}
+    for prefix, vendor in _labelled(live).items():
+        known = table.named(vendor)
+        if known is None or not any(known.devices(name) for name in offered):
+            count = live.get(labels.key(prefix, labels.COUNT))
+            counted = {name for name, value in candidates.items() if str(value) == count}
+            return counted or {name for name, value in candidates.items() if value > 0}
+    return set()
+
+
+def _labelled(live: Mapping[str, str]) -> dict[str, str]:
+    """Prefix and vendor of the labels that gpu_node wrote, under whatever prefix: it always writes vendor and state."""
+    states = (labels.HEALTHY, labels.DRIVER_NOT_READY)
+    prefixes = [
+        key.rpartition("/")[0] for key, value in live.items() if key.endswith(f"/{labels.STATE}") and value in states
+    ]
+    return {prefix: live[key] for prefix in prefixes if (key := labels.key(prefix, labels.VENDOR)) in live}
+
+
+def _is_extended(name: str) -> bool:
+    """Whether a resource is none of Kubernetes' own (k8s.io/component-helpers, IsExtendedResourceName)."""
+    return "/" in name and "kubernetes.io/" not in name and not name.startswith("requests.")
+
+
+def _offers_a_device(requests: Amounts, state: _NodeState) -> bool:
+    return any(_is_extended(name) and state.allocatable.get(name, 0) > 0 for name in requests)
+
+
+def _meant(unmet: Sequence[placement.Unmet], state: _NodeState) -> str:
+    """What requirements say that ask for a kind of accelerator which the node's is not; "" where they are others."""
+    live = placement.node_labels(state.node)
+    prefixes = _labelled(live)
+    ours = [prefix in prefixes and name for prefix, _slash, name in (item.key.rpartition("/") for item in unmet)]
+    if all(name in (labels.MIG, labels.SHARED) for name in ours) and (_slices_as_whole(live) or _shared(live)):
+        return "has its accelerators cut up or shared, and whole ones are asked for"
+    if all(names_product(item.key) or (name and _KIND.fullmatch(name)) for item, name in zip(unmet, ours, strict=True)):
+        return "has another accelerator than asked for"
+    return ""
+
+
+# Labels that tell devices of one vendor apart, beside the product.
+_KIND = re.compile(rf"{labels.MEMORY}|{labels.SHARED}|{labels.MIG}(-.+)?")
+
+
+def _slices_as_whole(live: Mapping[str, str]) -> bool:
+    """Whether each of a node's slices is offered as if it were a whole device."""
+    return any(live.get(labels.key(prefix, labels.MIG)) == "single" for prefix in _labelled(live))
+
+
+def _shared(live: Mapping[str, str]) -> bool:
+    return any(labels.key(prefix, labels.SHARED) in live for prefix in _labelled(live))
 
 
 def _state(node: Mapping[str, Any]) -> _NodeState:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import fit
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.requests import accelerator_options
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import Table
 
 GPU = "nvidia.com/gpu"
@@ -282,6 +283,91 @@ def test_custom_vendors_have_drivers_too() -> None:
     subject = pod(**{"example.com/npu-large": 1})
     verdict = fit.why_not(subject, [node(labels={"example.com/npu.present": "true"})], [], table)
     assert verdict["reason"] == "driver_not_ready"
+
+
+OURS = "accelerator.modelserving.io"
+NPU = "example.com/npu-a"
+HEALTHY = {f"{OURS}/vendor": "example", f"{OURS}/state": "healthy"}
+BROKEN = {**HEALTHY, f"{OURS}/state": "driver-not-ready"}
+
+
+def asks(resource: str, **spec: Any) -> dict[str, Any]:
+    return with_spec(pod(), containers=[{"name": "c", "resources": {"limits": {resource: "1"}}}], **spec)
+
+
+@pytest.mark.parametrize(
+    ("subject", "subject_node", "reason", "words"),
+    [
+        (
+            asks(NPU, nodeSelector={f"{OURS}/product": "B"}),
+            node(allocatable={NPU: "1"}, labels={**HEALTHY, f"{OURS}/product": "A"}),
+            "wrong_product",
+            "has another accelerator than asked for",
+        ),
+        (asks(NPU), node(capacity={NPU: "2"}), "driver_not_ready", f"has 2 {NPU} devices, none of them healthy"),
+        (asks(NPU), node(labels=BROKEN), "driver_not_ready", f"label {OURS}/state=driver-not-ready"),
+        # the label of a vendor that the resource is none of
+        (asks(GPU), node(labels=BROKEN), "resource_absent", f"has no {GPU}"),
+        (asks(NPU), node(labels={**BROKEN, f"{OURS}/vendor": "nvidia"}), "resource_absent", f"has no {NPU}"),
+        (asks(GPU), node(labels={**BROKEN, f"{OURS}/vendor": "nvidia"}), "driver_not_ready", "driver-not-ready"),
+        # somebody else's label of the name
+        (asks(NPU), node(labels={"x/state": "driver-not-ready"}), "resource_absent", f"has no {NPU}"),
+    ],
+)
+def test_a_vendor_that_is_in_no_table_is_known_by_the_node(
+    subject: dict[str, Any], subject_node: dict[str, Any], reason: str, words: str
+) -> None:
+    verdict = judge(subject, subject_node)
+    assert verdict["reason"] == reason
+    assert words in verdict["summary"]
+
+
+NVIDIA = {f"{OURS}/vendor": "nvidia", f"{OURS}/state": "healthy", f"{OURS}/product": "A100", f"{OURS}/memory": "40960"}
+SINGLE = {f"{OURS}/mig": "single", f"{OURS}/mig-1g.5gb": "56"}
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "labels", "words"),
+    [
+        ({"vendor": "nvidia", "product": "A100"}, SINGLE, "cut up or shared, and whole ones are asked for"),
+        ({"vendor": "nvidia", "memory": "4Gi"}, {f"{OURS}/shared": "true"}, "cut up or shared, and whole ones"),
+        ({"vendor": "nvidia", "memory": "80Gi"}, {}, "another accelerator than asked for"),
+        ({"vendor": "nvidia", "memory": "80Gi"}, SINGLE, "another accelerator than asked for"),
+        ({"mig": "1g.5gb", "resource": GPU}, {}, "another accelerator than asked for"),
+        ({"mig": "2g.10gb", "resource": GPU}, SINGLE, "another accelerator than asked for"),
+    ],
+)
+def test_the_wrong_part_of_a_device(accelerator: Any, labels: dict[str, str], words: str) -> None:
+    options = accelerator_options(accelerator)
+    subject = asks(GPU, nodeSelector=options["node_selector"], affinity=options["affinity"])
+    verdict = judge(subject, node(gpus=1, labels={**NVIDIA, **labels}))
+    assert verdict["reason"] == "wrong_product"
+    assert words in verdict["summary"]
+
+
+def test_slices_that_are_offered_under_the_name_of_the_whole() -> None:
+    verdict = judge(asks("nvidia.com/mig-1g.5gb"), node(gpus=56, labels={**NVIDIA, **SINGLE}))
+    assert verdict["reason"] == "resource_absent"
+    assert "it offers nvidia.com/gpu (its MIG strategy is single)" in verdict["summary"]
+
+
+@pytest.mark.parametrize(
+    ("subject_node", "devices"),
+    [
+        (node(allocatable={NPU: "2"}, labels={**HEALTHY, f"{OURS}/count": "2"}), {NPU}),
+        # what is beside the devices has another number
+        (node(allocatable={NPU: "2", "rdma/hca": "64"}, labels={**HEALTHY, f"{OURS}/count": "2"}), {NPU}),
+        (
+            node(allocatable={NPU: "2", "example.com/npu-b": "1"}, labels={**HEALTHY, f"{OURS}/count": "3"}),
+            {NPU, "example.com/npu-b"},
+        ),
+        (node(gpus=4, allocatable={"rdma/hca": "64"}, labels={**NVIDIA, f"{OURS}/count": "4"}), set()),
+        (node(allocatable={NPU: "2"}), set()),
+        (node(allocatable={"hugepages-2Mi": "1Gi"}, labels=HEALTHY), set()),
+    ],
+)
+def test_devices_that_only_our_labels_know(subject_node: dict[str, Any], devices: set[str]) -> None:
+    assert fit.labelled_devices(subject_node) == devices
 
 
 def test_what_is_not_judged_is_named() -> None:
