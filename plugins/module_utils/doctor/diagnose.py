@@ -330,7 +330,7 @@ def diagnose(
     return {
         "findings": [finding.plain() for finding in found],
         "runtimes": _runtimes(doctor, cases, found, affected, names),
-        "services": [_service(case, affected.get(case.ref, [])) for case in cases],
+        "services": [_service(case, affected.get(case.ref, []), doctor.nodes.labelled_devices) for case in cases],
         "summary": summary(found),
         "unseen": [_unseen(item) for item in doctor.view.unseen],
     }
@@ -407,7 +407,7 @@ def state_of(case: Case, found: list[Finding]) -> str:
     return "unknown"
 
 
-def _service(case: Case, found: list[Finding]) -> dict[str, Any]:
+def _service(case: Case, found: list[Finding], devices: frozenset[str]) -> dict[str, Any]:
     model = case.model_spec
     chosen = case.choice.selected if case.choice else None
     ready = case.condition("Ready")
@@ -428,7 +428,7 @@ def _service(case: Case, found: list[Finding]) -> dict[str, Any]:
         "replicas": _replicas(case),
         "pods": [podstate.brief(pod) for pod in case.pods],
         "endpoints": [_endpoint(item) for item in case.view.probes_of(case.namespace, case.name)],
-        "accelerators": _accelerators(case),
+        "accelerators": _accelerators(case, devices),
         "message": message,
         "findings": [finding.code for finding in found],
     }
@@ -457,12 +457,13 @@ def _endpoint(probe: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _accelerators(case: Case) -> dict[str, int]:
+def _accelerators(case: Case, devices: frozenset[str]) -> dict[str, int]:
+    """What the service's pods ask for; devices: the resources of vendors that are in no table."""
     total: dict[str, int] = defaultdict(int)
     for load in case.workloads:
         for pod in load.pods:
             for name, value in pod_requests(pod).items():
-                if value and DEFAULT_TABLE.of_resource(name):
+                if value and (name in devices or DEFAULT_TABLE.of_resource(name)):
                     total[name] += int(value)
     return dict(total)
 
@@ -484,14 +485,24 @@ def _runtimes(
     runtimes = [*doctor.view.all(snap.SERVINGRUNTIMES), *doctor.view.all(snap.CLUSTERSERVINGRUNTIMES)]
     wanted = None if names is None else set(names)
     return [
-        _runtime(runtime, users.get(ref_of(runtime), []), about.get(ref_of(runtime), []), affected)
+        _runtime(
+            runtime,
+            users.get(ref_of(runtime), []),
+            about.get(ref_of(runtime), []),
+            affected,
+            doctor.nodes.labelled_devices,
+        )
         for runtime in runtimes
         if wanted is None or snap.name_of(runtime) in wanted or users.get(ref_of(runtime))
     ]
 
 
 def _runtime(
-    runtime: Mapping[str, Any], users: list[Case], codes: list[str], affected: Mapping[Ref, list[Finding]]
+    runtime: Mapping[str, Any],
+    users: list[Case],
+    codes: list[str],
+    affected: Mapping[Ref, list[Finding]],
+    devices: frozenset[str],
 ) -> dict[str, Any]:
     spec = runtime.get("spec") or {}
     ref = ref_of(dict(runtime))
@@ -506,7 +517,7 @@ def _runtime(
     ]
     containers = spec.get("containers") or [{}]
     main = next((item for item in containers if item.get("name") == "kserve-container"), containers[0])
-    services = [_service(case, affected.get(case.ref, [])) for case in users]
+    services = [_service(case, affected.get(case.ref, []), devices) for case in users]
     accelerators: dict[str, int] = defaultdict(int)
     for service in services:
         for name, value in service["accelerators"].items():

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import planned
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import (
     ERROR,
@@ -88,14 +89,26 @@ def findings(manifests: Iterable[Mapping[str, Any]], data: Mapping[str, Any] | N
     cases = [Case(model, service) for service in services]
     nodes = scheduling.Nodes(view)
     found = list(control_plane.api_missing(view))
+    there = _there(data)
+    used = {ref_of(case.runtime) for case in cases if case.runtime is not None}
     for runtime in runtimes:
         found += _runtime(view, runtime, data, model.version)
+        # A catalogue lies on many a cluster that has not the devices for all of it: only what is new is asked about.
+        if nodes.seen and runtime != there.get(ref_of(runtime)) and ref_of(runtime) not in used and _serves(runtime):
+            found += _fits(planned.of_runtime(model, runtime), nodes)
     for case in cases:
-        found += _service(view, case, nodes)
-    used = {(case.namespace, str(case.model_spec.get("runtime"))) for case in cases if case.model_spec.get("runtime")}
-    found += selection.hidden_runtimes(view, used)
+        found += _service(view, case, nodes, case.service == there.get(case.ref))
+    named = {(case.namespace, str(case.model_spec.get("runtime"))) for case in cases if case.model_spec.get("runtime")}
+    found += selection.hidden_runtimes(view, named)
     found += [item for item in templates.findings(view) if item.object in refs]
     return _once(found), view
+
+
+def _there(data: Mapping[str, Any] | None) -> dict[Ref, dict[str, Any]]:
+    """The runtimes and services that the cluster has."""
+    objects = (data or {}).get("objects") or {}
+    keys = (snap.SERVINGRUNTIMES, snap.CLUSTERSERVINGRUNTIMES, snap.INFERENCESERVICES)
+    return {ref_of(item): item for key in keys for item in objects.get(key) or []}
 
 
 def _once(found: list[Finding]) -> list[Finding]:
@@ -240,7 +253,7 @@ def _metrics(runtime: dict[str, Any], container: Mapping[str, Any]) -> Iterator[
 # -- services ---------------------------------------------------------------------------------------------------------
 
 
-def _service(view: snap.View, case: Case, nodes: scheduling.Nodes) -> Iterator[Finding]:
+def _service(view: snap.View, case: Case, nodes: scheduling.Nodes, as_it_is: bool) -> Iterator[Finding]:
     for problem in checks.check_service(case.service):
         yield case.finding(
             "KS014",
@@ -257,8 +270,8 @@ def _service(view: snap.View, case: Case, nodes: scheduling.Nodes) -> Iterator[F
     yield from _if(selection.tied(case))
     yield from _if(_scheme(case))
     yield from _references(view, case)
-    if chosen is None and nodes.seen:
-        yield from _if(_fits(case, nodes))
+    if chosen is None and nodes.seen and not (as_it_is and _runs(case)):
+        yield from _fits(planned.of_service(case), nodes)
 
 
 def _if(finding: Finding | None) -> list[Finding]:
@@ -338,35 +351,28 @@ def _configuration(case: Case) -> Iterator[tuple[str, str, str]]:
                     yield kind, str(target["name"]), f"{where} envFrom"
 
 
-def _fits(case: Case, nodes: scheduling.Nodes) -> Finding | None:
-    """Rows 30 to 33 before deploying: whether any node can take the pod that KServe would make."""
-    pod = planned_pod(case)
-    if pod is None:
-        return None
-    verdict = nodes.why_not(pod)
-    if not verdict.get("reason"):
-        return None
-    return scheduling.by_nodes(case, Workload("predictor", None, None), pod, verdict, [])
+# -- nodes ------------------------------------------------------------------------------------------------------------
 
 
-def planned_pod(case: Case) -> dict[str, Any] | None:
-    """The pod as far as the scheduler looks at it: the runtime's fields, and the service's over them."""
-    runtime = (case.runtime or {}).get("spec") or {}
-    container = {
-        **case.runtime_container,
-        **{key: value for key, value in case.model_spec.items() if key == "resources"},
-    }
-    containers = [container] if case.model_spec else list(case.predictor.get("containers") or [])
-    others = [item for item in runtime.get("containers") or [] if item.get("name") != kinds.CONTAINER]
-    if not containers:
-        return None
-    spec: dict[str, Any] = {"containers": [*containers, *others]}
-    for name in ("nodeSelector", "affinity", "schedulerName"):
-        spec[name] = case.predictor.get(name) or runtime.get(name)
-    spec["tolerations"] = [*(runtime.get("tolerations") or []), *(case.predictor.get("tolerations") or [])]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"namespace": case.namespace, "name": f"{case.name}-predictor"},
-        "spec": {key: value for key, value in spec.items() if value},
-    }
+def _fits(pods: Iterable[planned.Planned], nodes: scheduling.Nodes) -> Iterator[Finding]:
+    """Rows 30 to 33 before deploying: whether any node can take the pods that KServe would make."""
+    for item in pods:
+        try:
+            verdict = nodes.why_not(item.pod)
+        except ValueError:  # a quantity that is none: said by the rules about the object itself
+            continue
+        if verdict.get("reason"):
+            load = Workload("predictor", None, None)
+            yield scheduling.by_nodes(item.case, load, item.pod, verdict, [], item.no_node)
+
+
+def _runs(case: Case) -> bool:
+    """Whether all pods of the service are there: KServe makes no others for what it has done already."""
+    return bool(case.workloads) and all(load.complete for load in case.workloads)
+
+
+def _serves(runtime: Mapping[str, Any]) -> bool:
+    """Whether a service can get pods from the runtime at all."""
+    spec = runtime.get("spec") or {}
+    names = [item.get("name") for item in spec.get("containers") or []]
+    return not spec.get("disabled") and not spec.get("multiModel") and kinds.CONTAINER in names

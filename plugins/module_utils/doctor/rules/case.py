@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -297,13 +298,14 @@ class Case:
 
     # -- findings -----------------------------------------------------------------------------------------------
 
-    def origin(self, name: str, container: str = CONTAINER) -> tuple[Ref, str]:
+    def origin(self, name: str, container: str = CONTAINER, counts: Callable[[Any], object] = bool) -> tuple[Ref, str]:
         """Where a container's field comes from, as (object to change, field path).
 
-        The service's own value wins over the runtime's (MergeServingRuntimeAndInferenceServiceSpecs).
+        The service's own value wins over the runtime's (MergeServingRuntimeAndInferenceServiceSpecs). counts: whether
+        a value of the service says what is looked for; maps merge, and the rest of one may be the runtime's.
         """
         for path, spec in self._own_containers(container):
-            if spec.get(name):
+            if counts(spec.get(name)):
                 return self.ref, f"{path}.{name}"
         index, found = self._runtime_container(container)
         if found is not None and self.runtime is not None:

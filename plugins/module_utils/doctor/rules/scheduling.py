@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator import fit, placement
@@ -78,6 +79,26 @@ JOIN_GRACE = 10.0
 _FIELDS = {"KS032": "nodeSelector", "KS030": "resources", "KS033": "resources"}
 
 
+# A container's path without what leads from its pod to it.
+_POD_OF = re.compile(r"\.(?:containers\[|model\.)")
+
+
+def _names_device(resources: Any) -> bool:
+    """Whether a container's resources name any that its node must have beside cpu and memory."""
+    return any("/" in name for amounts in _amounts(resources) for name in amounts)
+
+
+def _names_plain(resources: Any) -> bool:
+    return any("/" not in name for amounts in _amounts(resources) for name in amounts)
+
+
+def _amounts(resources: Any) -> list[dict[str, Any]]:
+    return [(resources or {}).get(kind) or {} for kind in ("limits", "requests")]
+
+
+# Whose resources a shortage is about, where a service's are laid over its runtime's name by name.
+_SAYS = {"KS030": _names_device, "KS033": _names_plain}
+
 DEFAULT_SCHEDULER = "default-scheduler"
 _PROVISIONER = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
 # Verdicts that freed room would change.
@@ -94,6 +115,11 @@ class Nodes:
     @property
     def seen(self) -> bool:
         return self.view.seen(snap.NODES) and bool(self.view.all(snap.NODES))
+
+    @cached_property
+    def labelled_devices(self) -> frozenset[str]:
+        """The resources that stand for accelerators of vendors whom only the nodes' labels know."""
+        return frozenset().union(*(fit.labelled_devices(node) for node in self.view.all(snap.NODES)))
 
     def why_not(self, pod: dict[str, Any]) -> dict[str, Any]:
         if self._cluster is None:
@@ -347,9 +373,17 @@ def _pairs(labels: dict[str, Any]) -> str:
 
 
 def by_nodes(
-    case: Case, load: Workload, pod: dict[str, Any], verdict: dict[str, Any], evidence: list[Evidence]
+    case: Case,
+    load: Workload,
+    pod: dict[str, Any],
+    verdict: dict[str, Any],
+    evidence: list[Evidence],
+    no_node: str | None = None,
 ) -> Finding:
-    """The finding for a verdict of accelerator.fit: which node comes nearest, and what is in its way."""
+    """The finding for a verdict of accelerator.fit: which node comes nearest, and what is in its way.
+
+    no_node: how the cause begins; by default "Pod … has no node".
+    """
     code = _CODES.get(str(verdict["reason"]), "KS125")
     nearest = _nearest(case, verdict)
     pressure = _under_pressure(pod, nearest) if code == "KS031" and nearest else ""
@@ -357,7 +391,7 @@ def by_nodes(
         code = "KS147"
     wanted = ", ".join(f"{value} {name}" for name, value in (verdict.get("requests") or {}).items())
     summary = str(verdict["summary"]).rstrip(".")
-    cause = f"Pod {snap.name_of(pod)} has no node. {summary}.{pressure}"
+    cause = f"{no_node or f'Pod {snap.name_of(pod)} has no node'}. {summary}.{pressure}"
     if wanted and code in ("KS030", "KS033"):
         cause += f" The pod asks for {wanted}."
     if code in ("KS030", "KS033"):
@@ -420,7 +454,7 @@ def _target(case: Case, code: str, pod: dict[str, Any]) -> tuple[Ref, str]:
         return _tolerating(case, pod)
     name = _FIELDS.get(code)
     if name == "resources":
-        return case.origin(name)
+        return case.origin(name, counts=_SAYS[code])
     if name == "nodeSelector" and not (pod.get("spec") or {}).get("nodeSelector"):
         name = "affinity"
     if name:
@@ -437,8 +471,8 @@ def _tolerating(case: Case, pod: dict[str, Any]) -> tuple[Ref, str]:
         origin, path = case.pod_origin(name)
         if case.predictor.get(name) or origin != case.ref:
             return origin, path.replace(name, "tolerations")
-    origin, _path = case.origin("resources")
-    return origin, "spec.predictor.tolerations" if origin == case.ref else "spec.tolerations"
+    origin, path = case.origin("resources", counts=_names_device)
+    return origin, f"{_POD_OF.split(path)[0]}.tolerations"
 
 
 def _advice(case: Case, code: str, verdict: dict[str, Any], origin: Ref, path: str) -> tuple[str | None, str | None]:

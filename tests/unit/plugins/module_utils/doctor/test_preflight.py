@@ -81,6 +81,164 @@ def test_a_pod_that_no_node_can_take() -> None:
     assert codes(runtime, wanted(), data=hm.taken(hm.node(amounts={"nvidia.com/gpu": "1"}))) == []
 
 
+GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}
+TOLERATED = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+OTHER = [{"key": "other", "operator": "Exists"}]
+TAINTED = {"taints": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}]}
+
+
+def gpu_node(name: str = "gpu-1", **more: Any) -> dict[str, Any]:
+    return hm.node(name, amounts={"nvidia.com/gpu": "1"}, **more)
+
+
+def gpu_runtime(**spec: Any) -> dict[str, Any]:
+    return hm.runtime(container={"resources": GPU}, **spec)
+
+
+def on(predictor: dict[str, Any] | None = None, **model: Any) -> dict[str, Any]:
+    made = hm.service(model=model, predictor=predictor or {})
+    del made["status"]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("runtime", "service", "node", "code"),
+    [
+        # maps merge: what the service does not name is still the runtime's
+        (gpu_runtime(), on(resources={"requests": {"cpu": "100m"}}), hm.node(), "KS030"),
+        (gpu_runtime(), on(resources={}), hm.node(), "KS030"),
+        (gpu_runtime(), on(resources={"limits": {"nvidia.com/gpu": "2"}, "requests": {"nvidia.com/gpu": "2"}}),
+         gpu_node(), "KS030"),
+        (gpu_runtime(nodeSelector={"pool": "a"}), on({"nodeSelector": {"zone": "b"}}), gpu_node(labels={"zone": "b"}),
+         "KS032"),
+        (gpu_runtime(nodeSelector={"pool": "a"}), on({"nodeSelector": {"pool": "b"}}), gpu_node(labels={"pool": "b"}),
+         None),
+        # a list is replaced, unless it is empty
+        (gpu_runtime(tolerations=TOLERATED), on(), gpu_node(spec=TAINTED), None),
+        (gpu_runtime(tolerations=TOLERATED), on({"tolerations": OTHER}), gpu_node(spec=TAINTED), "KS031"),
+        (gpu_runtime(tolerations=TOLERATED), on({"tolerations": []}), gpu_node(spec=TAINTED), None),
+        # containers and init containers of the service's own are in the pod too
+        (hm.runtime(), on({"containers": [{"name": "transformer-container", "resources": GPU}]}), hm.node(), "KS030"),
+        (hm.runtime(), on({"initContainers": [{"name": "init", "resources": GPU}]}), hm.node(), "KS030"),
+    ],
+)  # fmt: skip
+def test_the_pod_that_is_judged_is_kserves(
+    runtime: dict[str, Any], service: dict[str, Any], node: dict[str, Any], code: str | None
+) -> None:
+    assert codes(runtime, service, data=hm.taken(node)) == ([code] if code else [])
+
+
+def told(*manifests: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    [finding] = diagnose.preflight(manifests, data)["findings"]
+    return finding
+
+
+def test_whose_resources_are_too_many() -> None:
+    manifests = gpu_runtime(), on(resources={"requests": {"cpu": "100m"}})
+    assert told(*manifests, data=hm.taken(hm.node()))["object"]["kind"] == "ServingRuntime"
+    manifests = gpu_runtime(), on(resources={"requests": {"cpu": "100"}})
+    found = told(*manifests, data=hm.taken(gpu_node()))
+    assert (found["code"], found["object"]["kind"]) == ("KS033", "InferenceService")
+
+
+def test_a_custom_predictor_is_its_own_pod() -> None:
+    service = on()
+    service["spec"]["predictor"] = {"containers": [{"name": "kserve-container", "image": "a", "resources": GPU}]}
+    assert codes(service, data=hm.taken(hm.node())) == ["KS030"]
+    assert codes(service, data=hm.taken(gpu_node())) == []
+
+
+def test_a_runtime_that_no_node_can_serve_is_warned_of_before_anybody_uses_it() -> None:
+    found = told(gpu_runtime(), data=hm.taken(hm.node()))
+    assert (found["code"], found["severity"], found["affects"]) == ("KS030", "warning", [])
+    assert found["object"]["name"] == "rt"
+    assert found["cause"].startswith(
+        "A service that takes everything from ServingRuntime models/rt would have no node for its pod. "
+    )
+    assert codes(gpu_runtime(), data=hm.taken(gpu_node())) == []
+
+
+def test_taints_that_a_runtime_does_not_tolerate_are_warned_of() -> None:
+    found = told(gpu_runtime(), data=hm.taken(gpu_node(spec=TAINTED)))
+    assert (found["code"], found["severity"], found["object"]["kind"]) == ("KS031", "warning", "ServingRuntime")
+    assert "to spec.tolerations of ServingRuntime models/rt" in found["remedy"]["text"]
+
+
+def test_a_runtime_for_the_whole_cluster_is_warned_of_too() -> None:
+    runtime = gpu_runtime()
+    runtime["kind"] = "ClusterServingRuntime"
+    del runtime["metadata"]["namespace"]
+    assert told(runtime, data=hm.taken(hm.node()))["object"]["kind"] == "ClusterServingRuntime"
+
+
+def test_runtimes_that_the_cluster_has_are_judged_by_who_uses_them() -> None:
+    there = hm.taken(hm.node(), gpu_runtime())
+    assert codes(gpu_runtime(), data=there) == []
+    assert codes(gpu_runtime(), on(), data=there) == ["KS030"]
+    changed = gpu_runtime(tolerations=TOLERATED)
+    assert codes(changed, data=there) == ["KS030"]
+
+
+def test_a_runtime_is_not_told_twice_beside_its_service() -> None:
+    assert codes(gpu_runtime(), on(), data=hm.taken(hm.node())) == ["KS030"]
+    # its services say themselves what they need
+    need_none = on(resources={kind: {"nvidia.com/gpu": "0"} for kind in ("limits", "requests")})
+    assert codes(gpu_runtime(), need_none, data=hm.taken(hm.node())) == []
+
+
+@pytest.mark.parametrize("spec", [{"disabled": True}, {"multiModel": True}])
+def test_a_runtime_that_makes_no_pods_needs_no_node(spec: dict[str, Any]) -> None:
+    assert "KS030" not in codes(gpu_runtime(**spec), data=hm.taken(hm.node()))
+
+
+def test_a_service_that_runs_needs_no_second_node() -> None:
+    holder = hm.pod(ready=True, spec={"nodeName": "gpu-1"}, container={"resources": GPU})
+    service = hm.service(ready=True)
+    there = hm.taken(gpu_node(), gpu_runtime(), service, hm.deployment(), hm.replicaset(), holder)
+    assert codes(gpu_runtime(), service, data=there) == []
+    # a change makes new pods beside the old ones
+    assert codes(gpu_runtime(), on({"labels": {"a": "b"}}), data=there) == ["KS030"]
+
+
+def workers(count: int = 1, **spec: Any) -> dict[str, Any]:
+    container = {"name": "worker-container", "image": "registry.example.org/server:1", "resources": GPU}
+    return {"pipelineParallelSize": count, "tensorParallelSize": 1, "containers": [container], **spec}
+
+
+def multi(**worker: Any) -> dict[str, Any]:
+    return on({"workerSpec": worker}, modelFormat={"name": "sklearn", "version": "1"})
+
+
+def test_the_workers_of_several_nodes_are_judged() -> None:
+    selector = {"pool": "workers"}
+    runtime = gpu_runtime(workerSpec=workers(2, nodeSelector=selector))
+    found = told(runtime, data=hm.taken(gpu_node()))
+    assert (found["code"], found["severity"]) == ("KS032", "warning")
+    assert "would have no node for its workers" in found["cause"]
+    assert "spec.workerSpec.nodeSelector of ServingRuntime models/rt" in found["remedy"]["text"]
+    nodes = [gpu_node(), gpu_node("gpu-2", labels=selector)]
+    assert codes(runtime, multi(), data=hm.taken(*nodes)) == []
+    found = told(runtime, multi(), data=hm.taken(gpu_node()))
+    assert (found["code"], found["severity"]) == ("KS032", "error")
+    assert found["cause"].startswith("Pod iris-predictor-worker has no node. ")
+    assert [item["name"] for item in found["affects"]] == ["iris"]
+    own = multi(nodeSelector={"pool": "mine"})
+    remedy = told(runtime, own, data=hm.taken(*nodes))["remedy"]["text"]
+    assert "spec.predictor.workerSpec.nodeSelector of InferenceService models/iris" in remedy
+
+
+def test_a_service_on_one_node_has_no_workers() -> None:
+    runtime = gpu_runtime(workerSpec=workers(1, nodeSelector={"pool": "workers"}))
+    assert codes(runtime, multi(), data=hm.taken(gpu_node())) == []
+    assert codes(runtime, multi(pipelineParallelSize=2), data=hm.taken(gpu_node())) == ["KS032"]
+
+
+def test_quantities_that_are_none_are_left_to_the_rules_about_fields() -> None:
+    broken = {"limits": {"nvidia.com/gpu": "many"}}
+    assert "KS030" not in codes(with_container(resources=broken), wanted(), data=hm.taken(hm.node()))
+    assert "KS030" not in codes(hm.runtime(), wanted(resources=broken), data=hm.taken(hm.node()))
+
+
 def test_knative_where_it_is_not_served() -> None:
     service = wanted()
     service["metadata"]["annotations"] = {"serving.kserve.io/deploymentMode": "Knative"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose
 from ansible_collections.modelserving.kserve.tests.unit.plugins.module_utils.doctor import handmade as hm
 
 MINUTE_AGO = "2026-01-31T11:59:00Z"
@@ -284,3 +285,40 @@ def test_a_default_limit_below_the_request_is_the_limit_ranges() -> None:
 @pytest.mark.parametrize(("own", "default"), [({"limits": {"cpu": "500m"}}, "500m"), ({}, "2")])
 def test_a_limit_that_is_not_the_default_is_not_blamed_on_it(own: dict[str, Any], default: str) -> None:
     assert limited(own, cpu=default)["code"] == "KS133"
+
+
+NPU = "example.com/npu-a"
+OURS = "accelerator.modelserving.io"
+
+
+def npu_node(devices: str = "2", **labels: str) -> dict[str, Any]:
+    ours = {"vendor": "example", "state": "healthy", "count": devices, **labels}
+    return hm.node(
+        amounts={NPU: devices, "rdma/hca": "64"}, labels={f"{OURS}/{key}": value for key, value in ours.items()}
+    )
+
+
+def test_devices_of_a_vendor_that_only_the_nodes_labels_know_are_counted() -> None:
+    asked = {"requests": {NPU: "1", "rdma/hca": "1"}}
+    pod = hm.pod(ready=True, container={"resources": asked})
+    objects = (hm.runtime(), hm.service(ready=True), hm.deployment(), hm.replicaset(), pod)
+    result = diagnose.diagnose(hm.taken(npu_node(), *objects))
+    assert result["services"][0]["accelerators"] == result["runtimes"][0]["accelerators"] == {NPU: 1}
+    assert diagnose.diagnose(hm.taken(hm.node(), *objects))["services"][0]["accelerators"] == {}
+
+
+@pytest.mark.parametrize(
+    ("node", "code", "words"),
+    [
+        (npu_node(product="B"), "KS030", "has another accelerator than asked for"),
+        (npu_node("0", product="A", state="driver-not-ready"), "KS030", "driver or device plugin not ready"),
+    ],
+)
+def test_a_vendor_that_only_the_nodes_labels_know_is_judged_like_the_others(
+    node: dict[str, Any], code: str, words: str
+) -> None:
+    selector = {f"{OURS}/vendor": "example", f"{OURS}/product": "A"}
+    runtime = hm.runtime(container={"resources": {"limits": {NPU: "1"}}}, nodeSelector=selector)
+    [finding] = diagnose.preflight([runtime], hm.taken(node))["findings"]
+    assert finding["code"] == code
+    assert words in finding["cause"]

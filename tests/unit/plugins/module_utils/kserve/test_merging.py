@@ -70,6 +70,50 @@ def test_the_transformer_is_merged_with_the_services() -> None:
     assert pod["containers"] == [{**transformer, "image": "b", "args": []}, {"name": "other", "image": "c"}]
 
 
+def test_the_containers_come_in_kserves_order() -> None:
+    names = ("side", "transformer-container", "kserve-container")
+    runtime = {"spec": {"containers": [{"name": name} for name in names]}}
+    service = {"spec": {"predictor": {"model": {"modelFormat": {"name": "a"}}, "containers": [{"name": "own"}]}}}
+    pod = merging.pod(service, runtime)
+    assert [item["name"] for item in pod["containers"]] == ["kserve-container", "transformer-container", "side", "own"]
+
+
+@pytest.mark.parametrize(
+    ("field", "of_runtime", "of_service", "merged"),
+    [
+        ("nodeSelector", {"a": "1", "b": ""}, {"b": "2", "c": ""}, {"a": "1", "b": "2", "c": ""}),
+        ("nodeSelector", {"a": "1"}, {}, {"a": "1"}),
+        ("tolerations", [{"key": "a"}], [{"key": "b"}], [{"key": "b"}]),
+        # what a Go client leaves out of the patch
+        ("tolerations", [{"key": "a"}], [], [{"key": "a"}]),
+        ("tolerations", [{"key": "a"}], None, [{"key": "a"}]),
+        ("affinity", {"nodeAffinity": {"x": [1]}}, {"podAffinity": {"y": [2]}},
+         {"nodeAffinity": {"x": [1]}, "podAffinity": {"y": [2]}}),
+        ("affinity", {"nodeAffinity": {"x": [1]}}, {"nodeAffinity": {"x": []}}, {"nodeAffinity": {"x": [1]}}),
+    ],
+)  # fmt: skip
+def test_pod_fields(field: str, of_runtime: Any, of_service: Any, merged: Any) -> None:
+    service = {"spec": {"predictor": {"model": {"modelFormat": {"name": "a"}}, field: of_service}}}
+    runtime = {"spec": {"containers": [{"name": "kserve-container"}], field: of_runtime}}
+    assert merging.pod_spec(service, runtime)[field] == merging.pod(service, runtime)[field] == merged
+
+
+@pytest.mark.parametrize("said", [None, {}, {"limits": None}, {"limits": {}}])
+def test_resources_of_which_the_service_says_nothing_are_the_runtimes(said: Any) -> None:
+    resources = {"limits": {"nvidia.com/gpu": "1"}}
+    service = {"spec": {"predictor": {"model": {"modelFormat": {"name": "a"}, "resources": said}}}}
+    pod = merging.pod(service, {"spec": {"containers": [{"name": "kserve-container", "resources": resources}]}})
+    assert pod["containers"][0]["resources"] == resources
+
+
+def test_what_only_a_service_can_say_of_its_pods() -> None:
+    predictor = {"model": {"modelFormat": {"name": "a"}}, "priorityClassName": "high", "minReplicas": 1}
+    spec = merging.pod_spec(
+        {"spec": {"predictor": predictor}}, {"spec": {"containers": [{"name": "kserve-container"}]}}
+    )
+    assert set(spec) == {"containers", "priorityClassName"}
+
+
 TREES = st.recursive(
     st.one_of(st.integers(), st.text(max_size=3)),
     lambda inner: st.one_of(
