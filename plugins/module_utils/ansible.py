@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import sys
@@ -63,9 +64,11 @@ class _Module(AnsibleModule):
 
     def _hide_secrets(self) -> dict[str, Any]:
         """The parameters without secrets, which from now on no output holds either."""
-        presentable: dict[str, Any] = shown.redacted(self.params)
+        params, texts = _without_texts(self.params, self.argument_spec)
+        presentable: dict[str, Any] = shown.redacted(params)
         self.no_log_values.update(_credentials(config.resolve(self.params)))
-        secrets = {str(value) for value in shown.secrets(self.params)}
+        secrets = {str(value) for value in shown.secrets(params)}
+        secrets.update(texts, (repr(text)[1:-1] for text in texts))  # a message quotes a text by its repr
         if secrets:
             # Whatever holds such a text loses it, names too: so neither short ones nor what the task also says openly.
             openly = json.dumps(presentable, default=str)
@@ -74,6 +77,50 @@ class _Module(AnsibleModule):
 
 
 _LONG = 8
+
+# What variables can stand in, wherever it is in an option.
+_STRUCTURED = frozenset(
+    ("additional_spec", "builtInAdapter", "built_in_adapter", "containers", "env", "initContainers", "init_containers")
+    + ("runtimes", "workerSpec", "worker_spec")
+)
+_MARKS = "{[:="  # without one of them a text holds no variable's value
+
+
+def _without_texts(
+    params: dict[str, Any], argument_spec: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """The parameters less what is text where a structure belongs, and these texts; the same where there is none.
+
+    A template, or a quote too many, makes a text of a whole list, secrets included. Nobody can tell them apart in it.
+    """
+    texts = [holder[key] for holder, key in _texts(params, argument_spec)]
+    if not texts:
+        return params, []
+    result = copy.deepcopy(params)
+    for holder, key in list(_texts(result, argument_spec)):
+        holder[key] = shown.REDACTED
+    return result, texts
+
+
+def _texts(params: dict[str, Any], argument_spec: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Any, Any]]:
+    """Where such texts stand: a mapping or list and the key or index there."""
+    for name, option in argument_spec.items():
+        structured = "dict" in (option.get("type"), option.get("elements"))
+        for key in (name, *(option.get("aliases") or ())):
+            if key in params:
+                yield from _text_at(params, key, structured)
+
+
+def _text_at(holder: Any, key: Any, structured: bool) -> Iterator[tuple[Any, Any]]:
+    value = holder[key]
+    if isinstance(value, dict):
+        for name in value:
+            yield from _text_at(value, name, name in _STRUCTURED)
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from _text_at(value, index, structured)
+    elif structured and isinstance(value, str) and any(mark in value for mark in _MARKS):
+        yield holder, key
 
 
 class Session:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,18 +77,9 @@ def _one_by_one(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
         raise SpecError(
             "runtimes", f"is given beside {', '.join(beside)}: put everything into runtimes, or leave it out"
         )
-    if isinstance(several, str):  # what a template made into text
-        several = _parsed(several)
     if not isinstance(several, Sequence) or isinstance(several, str):
         raise SpecError("runtimes", "must be a list, each entry the options of one runtime")
     return [(f"runtimes[{index}]", entry) for index, entry in enumerate(several)]
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 @dataclass(frozen=True)

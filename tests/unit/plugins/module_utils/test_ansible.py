@@ -18,6 +18,8 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str"},
     "containers": {"type": "list", "elements": "dict"},
+    "runtimes": {"type": "list", "elements": "dict"},
+    "worker_spec": {"type": "dict", "aliases": ["workerSpec"]},
     "workers": {"type": "int", "default": 8},
     "wait_timeout": {"type": "float", "default": 600.0},
 }
@@ -94,6 +96,44 @@ def test_what_the_task_says_openly_too_is_no_secret(run: Run) -> None:
         containers=[container(A_TOKEN="triton-runtime")],
     )
     assert result["results"] == ["triton-runtime"]
+
+
+CONTAINERS_AS_TEXT = json.dumps([container(A_TOKEN="correct-'-horse")])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"runtimes": CONTAINERS_AS_TEXT},
+        {"runtimes": [CONTAINERS_AS_TEXT]},
+        {"containers": CONTAINERS_AS_TEXT[:-3]},
+        {"worker_spec": CONTAINERS_AS_TEXT},
+        {"workerSpec": CONTAINERS_AS_TEXT},
+        {"runtimes": [{"name": "a", "containers": CONTAINERS_AS_TEXT}]},
+        {"runtimes": [{"name": "a", "workerSpec": {"containers": CONTAINERS_AS_TEXT}}]},
+        {"containers": [{"name": "c", "env": "A_TOKEN=correct-'-horse"}]},
+        {"containers": [{"name": "c", "env": ["A_TOKEN=correct-'-horse"]}]},
+    ],
+)
+def test_text_where_a_structure_belongs_is_not_shown(run: Run, options: dict[str, Any]) -> None:
+    def quoting(session: Session) -> None:
+        session.fail(f"must be a list, not {_innermost(options)!r}")
+
+    result = run(quoting, **options)
+    assert result["failed"] and "horse" not in json.dumps(result)
+    assert result["invocation"]["module_args"]["workers"] == 8
+
+
+def _innermost(value: Any) -> str:
+    while not isinstance(value, str):
+        value = list(value.values() if isinstance(value, dict) else value)[-1]
+    return value
+
+
+def test_text_without_a_value_is_shown(run: Run) -> None:
+    result = run(lambda session: session.fail("not 'A_VARIABLE'"), containers=[{"name": "c", "env": ["A_VARIABLE"]}])
+    assert result["msg"] == "not 'A_VARIABLE'"
+    assert result["invocation"]["module_args"]["containers"][0]["env"] == ["A_VARIABLE"]
 
 
 def test_an_inline_kubeconfig_is_kept_secret_before_anything_is_connected(run: Run) -> None:
