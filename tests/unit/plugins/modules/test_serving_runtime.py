@@ -81,6 +81,47 @@ def test_where_is_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert "namespace: is required" in run(capsys, name="x", containers=SERVER)["msg"]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "x"}, "namespace: is required"),
+        ({"name": "x", "namespace_selector": " "}, "namespace_selector: is empty"),
+        ({"name": "x", "namespace": "A"}, "namespace: is 'A'"),
+        ({"name": "x", "runtimes": [{"name": "y"}], "namespace": "a"}, "runtimes: is given beside name"),
+        ({"name": "x", "namespace": "a", "kserve_version": "new"}, "'new' is not a KServe version"),
+    ],
+)
+def test_a_task_that_is_refused_as_a_whole_says_so_in_errors_too(
+    capsys: pytest.CaptureFixture[str], options: dict[str, Any], words: str
+) -> None:
+    result = run(capsys, **options)
+    assert result["errors"] == [result["msg"]] and words in result["msg"]
+    assert (result["changed"], result["results"]) == (False, [])
+    assert result["affected"] == {"moves": None, "restarts": None}
+
+
+RUNTIMES = [{"name": "x", "containers": [{**SERVER[0], "env": [{"name": "HF_TOKEN", "value": "correct-horse"}]}]}]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"runtimes": json.dumps(RUNTIMES)},
+        {"runtimes": [json.dumps(RUNTIMES[0])[:-1]]},
+        {"runtimes": [{"name": "x", "containers": json.dumps(RUNTIMES[0]["containers"])}]},
+        {"name": "x", "containers": json.dumps(RUNTIMES[0]["containers"])},
+        {"name": "x", "worker_spec": json.dumps(RUNTIMES)},
+        {"name": "x", "containers": [{**SERVER[0], "env": ["HF_TOKEN=correct-horse"]}]},
+    ],
+)
+def test_a_template_that_made_text_of_a_list_prints_no_secret(
+    capsys: pytest.CaptureFixture[str], options: dict[str, Any]
+) -> None:
+    result = run(capsys, namespace="a", _ansible_inject_invocation=True, **options)
+    assert result["failed"] and result["invocation"]["module_args"]["namespace"] == "a"
+    assert "correct-horse" not in json.dumps(result)
+
+
 def test_namespaces_exclude_one_another(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mutually exclusive" in run(capsys, name="x", namespace="a", namespaces=["b"])["msg"]
 
