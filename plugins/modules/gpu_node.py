@@ -59,12 +59,15 @@ options:
     description:
       - The domain under which the module keeps its labels and its annotation.
       - C(<prefix>/vendor), C(/product), C(/count), C(/memory) (of one device, in MiB), C(/mig) (C(single) or
-        C(mixed)), C(/mig-<profile>) (devices of this profile) and C(/state) (C(healthy) or C(driver-not-ready)).
+        C(mixed)), C(/mig-<profile>) (devices of this profile), C(/shared) (C(true) where several pods get the same
+        device) and C(/state) (C(healthy) or C(driver-not-ready)).
+      - No domain of an operator, of Kubernetes, or of the resources and labels of O(vendors).
     type: str
     default: accelerator.modelserving.io
   labels:
     description:
-      - Further labels for nodes with accelerators. Values are strings.
+      - Further labels for nodes with accelerators. Values are strings. Keys are not those of operators, of
+        Kubernetes, or of O(vendors).
     type: dict
     default: {}
   taints:
@@ -78,15 +81,22 @@ options:
     suboptions:
       key:
         description:
-          - Key of the taint. By default the name of the vendor's resource, such as C(nvidia.com/gpu), which the
-            vendors' own pods and O(modelserving.kserve.serving_runtime#module:accelerator) tolerate.
+          - Key of the taint. By default the name of the vendor's resource, such as C(nvidia.com/gpu), which
+            O(modelserving.kserve.serving_runtime#module:accelerator) tolerates. Needed where one of O(vendors) has
+            only resources with C(*).
+          - Of the vendors' own pods (feature discovery, driver, device plugin) only NVIDIA's tolerate a taint by
+            default, C(nvidia.com/gpu) with effect C(NoSchedule). All others have to be given a toleration, or new nodes
+            never offer a device. A task that writes such a taint warns of it.
         type: str
       value:
-        description: Value of the taint.
+        description:
+          - Value of the taint. By default C(present) for C(nvidia.com/gpu), the one value that all of NVIDIA's charts
+            tolerate, and none for others. The empty string is none too.
         type: str
       effect:
         description:
-          - What happens to pods that do not tolerate it. V(NoExecute) also evicts those that run there already.
+          - What happens to pods that do not tolerate it. V(NoExecute) also evicts those that run there already, the
+            vendors' own among them.
         type: str
         choices: [NoSchedule, PreferNoSchedule, NoExecute]
         default: NoSchedule
@@ -127,6 +137,8 @@ options:
     description:
       - Whether OpenShift's MachineSets get the labels (those that all nodes of a set share) and the taints in their
         templates, so that new nodes do not come bare. A warning where the cluster does not serve them.
+      - What new nodes will have is known from the nodes of a set that offer devices. Where none does (there is none, or
+        its driver is being installed), a set's annotations for scaling from zero and what its template carries decide.
       - A set is meant where a node of it is. With O(nodes) or O(selector) a set without nodes is left alone, with a
         warning.
       - O(state=absent) takes them from the templates of which it means every node, and from the Machines of the nodes
@@ -139,9 +151,10 @@ options:
     default: openshift-machine-api
   profiles:
     description:
-      - Whether to write a profile for OpenShift AI's dashboard for each vendor, resource and product found,
-        by what the cluster serves, HardwareProfile of C(infrastructure.opendatahub.io), or HardwareProfile and
-        AcceleratorProfile of C(dashboard.opendatahub.io). A warning where it serves none.
+      - Whether to write a profile for OpenShift AI's dashboard for each vendor, resource and product found, and for
+        each way in which it is cut up (MIG) or shared. By what the cluster serves that is a HardwareProfile of
+        C(infrastructure.opendatahub.io), or a HardwareProfile and an AcceleratorProfile of
+        C(dashboard.opendatahub.io). A warning where it serves none.
       - O(state=absent) removes those that carry C(app.kubernetes.io/managed-by=modelserving.kserve); with O(nodes),
         O(selector) or O(exclude) those of them whose devices no other labelled node has.
     type: bool
@@ -233,8 +246,8 @@ results:
     accelerator:
       description:
         - What the node has, or null; vendor, resources (allocatable devices by resource), state, product, count,
-          memory_mib, mig, mig_profiles, unhealthy (devices that are known but not offered) and others (allocatable
-          devices of further vendors, for which a node is not labelled).
+          memory_mib, mig, mig_profiles, shared (whether several pods get the same device), unhealthy (devices that are
+          known but not offered) and others (allocatable devices of further vendors, for which a node is not labelled).
       type: dict
     before:
       description: The module's labels and taints on the node, as they were.

@@ -89,7 +89,7 @@ def test_defaults_are_those_of_the_rules() -> None:
 
 def test_every_label_is_documented() -> None:
     text = " ".join(DOCUMENTED["prefix"]["description"])
-    for name in (labels.VENDOR, labels.PRODUCT, labels.COUNT, labels.MEMORY, labels.MIG, labels.STATE):
+    for name in (labels.VENDOR, labels.PRODUCT, labels.COUNT, labels.MEMORY, labels.MIG, labels.SHARED, labels.STATE):
         assert f"/{name})" in text
     assert labels.HEALTHY in text and labels.DRIVER_NOT_READY in text
 
