@@ -16,7 +16,16 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
 
-from tests.integration.gpu.support import CONTROL_PLANE, FAKE, Object, Run, kwok_running, offer, settled
+from tests.integration.gpu.support import (
+    CONTROL_PLANE,
+    FAKE,
+    Object,
+    Operators,
+    Run,
+    kwok_running,
+    offer,
+    settled,
+)
 
 
 @pytest.fixture
@@ -48,10 +57,19 @@ def kwok(kubeconfig: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
+def operators(client: Client) -> Operators:
+    """``operators.write(name, {label: value})`` writes labels in the operators' stead; nothing else may touch them."""
+    return Operators(client)
+
+
+@pytest.fixture
 def make_nodes(
-    client: Client, kwok: None, eventually: Callable[..., Any]
+    client: Client, kwok: None, operators: Operators, eventually: Callable[..., Any]
 ) -> Iterator[Callable[[Iterable[Object]], list[str]]]:
-    """``make_nodes([fake_node(…)])`` creates Nodes, waits until they are ready, and removes them afterwards."""
+    """``make_nodes([fake_node(…)])`` creates Nodes, waits until they are ready, and removes them afterwards.
+
+    Whatever the test did, the operators' labels have to be as they were.
+    """
     made: list[str] = []
 
     def ready(names: set[str]) -> bool:
@@ -64,10 +82,14 @@ def make_nodes(
         failed = [item.error for item in pool.each(lambda body: client.create(NODE, body), bodies) if item.error]
         assert not failed, failed[0]
         eventually(lambda: ready({body["metadata"]["name"] for body in bodies}), timeout=120)
+        for body in bodies:
+            operators.know(body)
         return [body["metadata"]["name"] for body in bodies]
 
     yield make
+    touched = operators.differences()
     pool.each(lambda name: client.delete(NODE, name), made)
+    assert not touched, touched
 
 
 @pytest.fixture
@@ -86,8 +108,13 @@ def workers(client: Client) -> list[str]:
 
 
 @pytest.fixture
-def real_node(client: Client, workers: list[str]) -> Iterator[Callable[[str, dict[str, str]], None]]:
-    """``real_node(name, {resource: count})`` gives a real node devices, and takes them back afterwards."""
+def real_node(
+    client: Client, workers: list[str], operators: Operators
+) -> Iterator[Callable[[str, dict[str, str]], None]]:
+    """``real_node(name, {resource: count})`` gives a real node devices, and takes them back afterwards.
+
+    Whatever the test did, the operators' labels have to be as they were.
+    """
     before: dict[str, Object] = {}
     given: dict[str, dict[str, str | None]] = {}
 
@@ -95,13 +122,17 @@ def real_node(client: Client, workers: list[str]) -> Iterator[Callable[[str, dic
         live = client.get(NODE, name)
         assert live
         before.setdefault(name, live)
+        operators.know(live)
         given.setdefault(name, {}).update(dict.fromkeys(resources))
         offer(client, name, dict(resources))
 
     yield give
+    touched = operators.differences()
     for name, resources in given.items():
         offer(client, name, resources)
         _restore(client, before[name])
+        operators.forget(name)
+    assert not touched, touched
 
 
 def _restore(client: Client, before: Object) -> None:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.vendors import operator_owned
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import gpu_nodes
@@ -32,13 +33,16 @@ Object = dict[str, Any]
 Run = Callable[..., gpu_nodes.Outcome]
 # said at once, so that nobody has to wait for kwok, which keeps it true
 READY = {"type": "Ready", "status": "True", "reason": "FakeNode", "message": "a node of the tests"}
-# what an operator would have put there; tests compare it byte by byte
+# what operators would have put there; after every test it is compared byte by byte
 OPERATOR_LABELS = {
     "nvidia.com/gpu.present": "true",
     "nvidia.com/gpu.product": "Tesla-T4",
     "nvidia.com/gpu.memory": "15360",
     "nvidia.com/gpu.count": "2",
     "feature.node.kubernetes.io/pci-10de.present": "true",
+    "intel.feature.node.kubernetes.io/gpu": "true",
+    "gpu.intel.com/device-id.0300-9a49.present": "true",
+    "beta.amd.com/gpu.family": "AI",
 }
 
 
@@ -50,13 +54,15 @@ def fake_node(
     **spec: Any,
 ) -> Object:
     """A Node that no kubelet stands behind."""
+    system = (labels or {}).get("kubernetes.io/os", "linux")
     offered = {"cpu": "4", "memory": "8Gi", "ephemeral-storage": "20Gi", "pods": "20", **(resources or {})}
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": {"kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux", **(labels or {})},
+            # the node controller would make the two the same
+            "labels": {"kubernetes.io/os": system, "beta.kubernetes.io/os": system, **(labels or {})},
             "annotations": {**FAKE, TTL: "0", **(annotations or {})},
         },
         "spec": spec,
@@ -91,9 +97,37 @@ def settled(node: Object) -> bool:
 
 
 def operators_part(node: Object) -> dict[str, str]:
-    """The labels that are not ours to write."""
-    owners = ("nvidia.com/", "amd.com/", "habana.ai/", "feature.node.kubernetes.io/", "kubernetes.io/")
-    return {key: value for key, value in node["metadata"].get("labels", {}).items() if key.startswith(owners)}
+    """The labels that are not ours to write. (Roles are an administrator's.)"""
+    labels = node["metadata"].get("labels", {})
+    role = "node-role.kubernetes.io/"
+    return {key: value for key, value in labels.items() if operator_owned(key) and not key.startswith(role)}
+
+
+class Operators:
+    """What the operators' labels of each node have to be: as they were, but for what a test writes in their stead."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._wanted: dict[str, dict[str, str]] = {}
+
+    def know(self, node: Object) -> None:
+        """From now on the labels of this node are watched."""
+        self._wanted.setdefault(node["metadata"]["name"], operators_part(node))
+
+    def write(self, name: str, labels: dict[str, str | None]) -> None:
+        """Write a node's labels as its operators do it; None takes one away."""
+        self._client.patch(NODE, name, {"metadata": {"labels": labels}})
+        both = {**self._wanted[name], **labels}
+        self._wanted[name] = {key: value for key, value in both.items() if value is not None}
+
+    def forget(self, name: str) -> None:
+        self._wanted.pop(name, None)
+
+    def differences(self) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+        """Node -> (the labels as they should be, as they are), for nodes that are still there."""
+        live = {node["metadata"]["name"]: operators_part(node) for node in self._client.list(NODE)}
+        found = {name: (wanted, live[name]) for name, wanted in self._wanted.items() if name in live}
+        return {name: (wanted, now) for name, (wanted, now) in found.items() if wanted != now}
 
 
 def _end_with_parent() -> None:

@@ -17,7 +17,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import NODE, Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.gpu_nodes import MACHINE, MACHINE_SET
 
-from tests.integration.gpu.support import OPERATOR_LABELS, Object, Run, content, fake_node
+from tests.integration.gpu.support import OPERATOR_LABELS, Object, Operators, Run, content, fake_node, offer
 
 CRD = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False)
 PREFIX = "accelerator.modelserving.io"
@@ -155,6 +155,46 @@ def test_new_nodes_do_not_come_bare_and_removal_reaches_them_all(
         assert node and not [key for key in str(content(node)).split("'") if key.startswith(PREFIX)]
         assert "nvidia.com/gpu" not in [taint["key"] for taint in node["spec"].get("taints", [])]
     assert not run(present=False, task=task).plain()["changed"]
+
+
+def test_a_set_that_is_scaled_up_from_zero_keeps_what_it_has_while_its_node_comes_up(
+    client: Client,
+    make_nodes: MakeNodes,
+    make_namespace: Callable[..., str],
+    serve_kinds: Callable[..., None],
+    operators: Operators,
+    run: Run,
+    tag: str,
+) -> None:
+    serve_kinds(*MACHINES)
+    namespace = make_namespace("gpu-machines")
+    machine_set(client, namespace, "empty", annotations={"machine.openshift.io/GPU": "1"})
+    options: Object = {"taints": [{}], "task": {"with_machine_sets": True, "machine_sets_namespace": namespace}}
+    run(**options)
+    template = template_of(client, namespace, "empty")
+    assert template["taints"] == [THEIRS, TAINT] and template["metadata"]["labels"][VENDOR] == "nvidia"
+    born = {"test": tag, **template["metadata"]["labels"]}
+    make_nodes([fake_node(tag, {}, born, taints=template["taints"])])
+    given = {"metadata": template["metadata"], "taints": template["taints"]}
+    machine(client, namespace, "empty", tag, given)
+
+    # Node Feature Discovery sees the card, the driver comes up, the device plugin offers the device
+    steps: list[Callable[[], None]] = [
+        lambda: None,
+        lambda: operators.write(tag, {"feature.node.kubernetes.io/pci-10de.present": "true"}),
+        lambda: operators.write(tag, {**OPERATOR_LABELS}),
+        lambda: offer(client, tag, {"nvidia.com/gpu": "1"}),
+    ]
+    for step in steps:
+        step()
+        run(**options)
+        now = template_of(client, namespace, "empty")
+        assert now["taints"] == template["taints"]
+        assert now["metadata"]["labels"].items() >= template["metadata"]["labels"].items()
+        made, node = client.get(MACHINE, tag, namespace), client.get(NODE, tag)
+        assert made and made["spec"] == given
+        assert node and TAINT in node["spec"]["taints"] and node["metadata"]["labels"][VENDOR] == "nvidia"
+    assert now["metadata"]["labels"][PRODUCT] == "Tesla-T4"
 
 
 def test_removal_from_one_node_leaves_the_other_set_alone(
