@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose, snapshot
 from ansible_collections.modelserving.kserve.tests.unit.plugins.module_utils.doctor import handmade as hm
 
 MINUTE_AGO = "2026-01-31T11:59:00Z"
