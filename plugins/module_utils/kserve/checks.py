@@ -4,8 +4,8 @@
 
 """What admission lets through and what can never work, or does not do what it seems to.
 
-Every check is a generator of Problems over a runtime's spec; :func:`check` runs them all. What admission itself
-refuses is in admission.py.
+Every check is a generator of Problems over a runtime's spec; :func:`check` runs them all, those of pod_checks.py among
+them. What admission itself refuses is in admission.py.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import re
 import typing as t
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, quantities, schema
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import gotemplate, images, pod_checks, schema
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, TRANSFORMER_CONTAINER
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.pod_checks import containers
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import ERROR, WARNING, Problem
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import mapping, name_of, plain
 
@@ -29,14 +30,6 @@ PREDICTOR_SUFFIX = "-predictor"
 
 # An InferenceService as plain as one can be, to see which placeholders work for every service.
 SAMPLE_METADATA = {"name": "example", "namespace": "default"}
-
-PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
-HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
-
-_CONTAINER_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_PORT_NAME = re.compile(r"(?=.{1,15}\Z)(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-# A placeholder with a field of the service's metadata.
-_OURS = re.compile(r"\{\{[^}]*\.(Name|Namespace|Labels|Annotations)\b")
 
 # A flag that ends where its value should begin: what remains of --model_name={{.Name}} once Jinja has had it.
 _EMPTY_FLAG = re.compile(r"--?[A-Za-z][\w.-]*=")
@@ -77,98 +70,18 @@ def _but(passed_on: Collection[str], problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity == ERROR or problem.path not in passed_on]
 
 
-def _containers(spec: dict[str, t.Any]) -> Iterator[tuple[str, dict[str, t.Any]]]:
-    for index, container in enumerate(spec.get("containers") or ()):
-        yield f"spec.containers[{index}]", container
-
-
-def _all_containers(spec: dict[str, t.Any]) -> Iterator[tuple[str, dict[str, t.Any]]]:
-    yield from _containers(spec)
-    for index, container in enumerate((spec.get("workerSpec") or {}).get("containers") or ()):
-        yield f"spec.workerSpec.containers[{index}]", container
-
-
 def _main_container(spec: dict[str, t.Any]) -> Iterator[Problem]:
     if spec.get("multiModel") or spec.get("disabled"):
         return
-    containers = spec.get("containers") or []
-    if not any(container.get("name") == CONTAINER for container in containers):
-        names = ", ".join(str(container.get("name")) for container in containers)
+    given = spec.get("containers") or []
+    if not any(container.get("name") == CONTAINER for container in given):
+        names = ", ".join(str(container.get("name")) for container in given)
         found = f"the containers are {names}" if names else "there is no container"
         yield Problem(ERROR, "spec.containers", f"no container is named {CONTAINER}: {found}", f"name one {CONTAINER}")
 
 
-def _image(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    for path, container in _containers(spec):
-        if not container.get("image"):
-            message = f"container {container.get('name')} has no image: its pods are refused unless services set one"
-            yield Problem(WARNING, f"{path}.image", message, "set the image")
-
-
-def _unique_names(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for path, container in _containers(spec):
-        name = str(container.get("name"))
-        if name in seen:
-            message = f"a second container is named {name}; pods with it are refused"
-            yield Problem(WARNING, f"{path}.name", message, "give each container its own name")
-        seen.add(name)
-
-
-def _names(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    """Names that pods may not have: IsDNS1123Label, IsValidPortName (apimachinery, pkg/util/validation)."""
-    for path, container in _all_containers(spec):
-        name = container.get("name")
-        if not (len(str(name)) <= MAX_DNS_LABEL and _CONTAINER_NAME.fullmatch(str(name))):
-            message = f"{name!r} is no name of a container; pods with it are refused"
-            remedy = f"use lower-case letters, digits and -, {MAX_DNS_LABEL} at most"
-            yield Problem(WARNING, f"{path}.name", message, remedy)
-        for index, port in enumerate(container.get("ports") or ()):
-            if port.get("name") and not _PORT_NAME.fullmatch(port["name"]):
-                message = f"{port['name']!r} is no name of a port; pods with it are refused"
-                remedy = "use at most 15 lower-case letters, digits and single -, one letter at least"
-                yield Problem(WARNING, f"{path}.ports[{index}].name", message, remedy)
-
-
-def _amounts(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    """Requests above their limits: core/validation ValidateContainerResourceRequirements."""
-    for path, container in _all_containers(spec):
-        resources = container.get("resources") or {}
-        limits = resources.get("limits") or {}
-        for name, asked in (resources.get("requests") or {}).items():
-            if name in limits and _exceeds(asked, limits[name]):
-                message = f"requests {asked} of {name}, above the limit {limits[name]}; pods with it are refused"
-                yield Problem(WARNING, f"{path}.resources.requests.{name}", message, "raise the limit, or request less")
-
-
-def _exceeds(asked: t.Any, limit: t.Any) -> bool:
-    try:
-        return quantities.parse(asked) > quantities.parse(limit)
-    except ValueError:
-        return False
-
-
-def _variables(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    """A variable with two sources: core/validation validateEnvVarValueFrom (an empty value is none)."""
-    for path, container in _all_containers(spec):
-        for index, entry in enumerate(container.get("env") or ()):
-            if entry.get("value") and entry.get("valueFrom"):
-                message = f"{entry.get('name')} has a value and a valueFrom; pods with it are refused"
-                yield Problem(WARNING, f"{path}.env[{index}]", message, "keep one of them")
-
-
-def _probes(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    """A probe with several handlers: core/validation validateHandler."""
-    for path, container in _all_containers(spec):
-        for kind in PROBES:
-            handlers = [name for name in HANDLERS if (container.get(kind) or {}).get(name) is not None]
-            if len(handlers) > 1:
-                message = f"has {' and '.join(handlers)}; pods with it are refused"
-                yield Problem(WARNING, f"{path}.{kind}", message, "keep one of them")
-
-
 def _placeholders(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    for path, container in _containers(spec):
+    for path, container in containers(spec):
         replaced = container.get("name") in (CONTAINER, TRANSFORMER_CONTAINER)
         for where, text in gotemplate.strings_of(container):
             if "{{" in text or "}}" in text:
@@ -187,7 +100,7 @@ def _placeholders_elsewhere(spec: dict[str, t.Any]) -> Iterator[Problem]:
     for path, pod in (("spec", spec), ("spec.workerSpec", spec.get("workerSpec") or {})):
         around = {key: value for key, value in pod.items() if key not in ("containers", "workerSpec")}
         for where, text in gotemplate.strings_of(around):
-            if _OURS.search(text):
+            if gotemplate.speaks_of_a_service(text):
                 yield from _placeholder(f"{path}.{where}", text, False)
 
 
@@ -223,7 +136,7 @@ def _remedy(text: str) -> str:
 
 def _eaten_placeholders(spec: dict[str, t.Any]) -> Iterator[Problem]:
     remedy = "keep {{.Name}} from Jinja with !unsafe or {% raw %}"
-    for path, container in _containers(spec):
+    for path, container in containers(spec):
         for key in ("command", "args"):
             words = container.get(key) or ()
             for index, word in enumerate(words):
@@ -293,20 +206,10 @@ def _host_ipc(spec: dict[str, t.Any]) -> Iterator[Problem]:
 
 
 def _workers(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    containers = (spec.get("workerSpec") or {}).get("containers") or []
-    if containers and containers[0].get("name") != "worker-container":
-        message = f"the worker's container is named {containers[0].get('name')}; KServe looks for worker-container"
+    workers = (spec.get("workerSpec") or {}).get("containers") or []
+    if workers and workers[0].get("name") != "worker-container":
+        message = f"the worker's container is named {workers[0].get('name')}; KServe looks for worker-container"
         yield Problem(WARNING, "spec.workerSpec.containers[0].name", message, "name it worker-container")
-
-
-def _volume_mounts(spec: dict[str, t.Any]) -> Iterator[Problem]:
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
-    for path, container in _containers(spec):
-        for index, mount in enumerate(container.get("volumeMounts") or ()):
-            if mount.get("name") not in volumes:
-                message = f"mounts the volume {mount.get('name')}, which the runtime does not have"
-                remedy = "add it to volumes, unless every service brings it"
-                yield Problem(WARNING, f"{path}.volumeMounts[{index}].name", message, remedy)
 
 
 _NO_SUCH_FIELD = "KServe 0.20's CRD has no such field: the API server drops it, or refuses it in a server-side apply"
@@ -325,19 +228,13 @@ _CHECKS: tuple[Check, ...] = (
     _main_container,
     _placeholders,
     _placeholders_elsewhere,
-    _image,
-    _unique_names,
-    _names,
-    _amounts,
-    _variables,
-    _probes,
+    *pod_checks.CHECKS,
     _eaten_placeholders,
     _formats,
     _protocols,
     _model_mesh,
     _host_ipc,
     _workers,
-    _volume_mounts,
     _unknown_fields,
 )
 

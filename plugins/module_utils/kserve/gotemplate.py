@@ -12,6 +12,7 @@ Source: pkg/controller/v1beta1/inferenceservice/utils/utils.go, ReplacePlacehold
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from collections.abc import Iterator, Mapping
 
@@ -19,10 +20,17 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.templat
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_lexer import TemplateError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.template_parser import Tree, parse
 
-__all__ = ["TemplateError", "Unknowable", "go_json", "parse_text", "render", "strings_of"]
+__all__ = ["TemplateError", "Unknowable", "go_json", "parse_text", "render", "speaks_of_a_service", "strings_of"]
 
 # What Go's encoding/json writes differently from Python's.
 _GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+
+_METADATA = re.compile(r"\{\{[^}]*\.(Name|Namespace|Labels|Annotations)\b")
+
+
+def speaks_of_a_service(text: str) -> bool:
+    """Say whether a text has a placeholder with a field of the service's metadata, and so one that is KServe's."""
+    return _METADATA.search(text) is not None
 
 
 def go_json(value: t.Any) -> str:

@@ -77,6 +77,14 @@ def milli(value: object) -> int:
     return _round_up(parse(value) * 1000)
 
 
+def may_be_overcommitted(resource: str) -> bool:
+    """Whether less of a resource may be requested than its limit is; of the others both must be the same.
+
+    Source: kubernetes/pkg/apis/core/helper/helpers.go (IsOvercommitAllowed, IsNativeResource, IsHugePageResourceName).
+    """
+    return ("/" not in resource or "kubernetes.io/" in resource) and not resource.startswith("hugepages-")
+
+
 def for_humans(resource: str, amount: int) -> str:
     """An amount in the unit that the scheduler counts *resource* in, as a person would write it.
 

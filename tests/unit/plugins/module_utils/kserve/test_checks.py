@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import checks
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import catalogue, checks, pod_checks, schema
 
 CONTAINER = {"name": "kserve-container", "image": "example/server:1"}
 SKLEARN = {"name": "sklearn", "version": "1", "autoSelect": True}
@@ -53,6 +53,19 @@ FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
         # other tools' templates have their place in annotations
         {"annotations": {"vault.hashicorp.com/agent-inject-template-a": '{{ with secret "kv/app" }}{{ end }}'}},
         {"containers": [CONTAINER, {"name": "a" * 63, "image": "a"}]},
+        with_main(resources={"limits": {"nvidia.com/gpu": 2}}),
+        with_main(resources={"limits": {"nvidia.com/gpu": 1}, "requests": {"nvidia.com/gpu": "1000m"}}),
+        with_main(resources={"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"hugepages-2Mi": "4Mi", "cpu": 1}}),
+        with_main(resources={"requests": {"ephemeral-storage": "1Gi", "cpu": "0.5"}}),
+        {"labels": {"team": "", "example.com/Team_1": "a.b"}, "nodeSelector": {"nvidia.com/gpu.product": "A100"}},
+        {"annotations": {"Example.com/a": "any thing!"}},
+        {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "configMap": {"name": "c"}, "emptyDir": None}]},
+        # KServe counts the GPUs of workers itself
+        {
+            "workerSpec": {
+                "containers": [{"name": "worker-container", "resources": {"requests": {"nvidia.com/gpu": 1}}}]
+            }
+        },
     ],
 )
 def test_what_kubernetes_takes_is_not_warned_of(spec: Any) -> None:
@@ -162,6 +175,69 @@ def test_errors(spec: Any, path: str, words: str) -> None:
             "spec.workerSpec.containers[0].resources.requests.cpu",
             "above the limit 1900m",
         ),
+        (
+            with_main(resources={"limits": {"amd.com/gpu": 2}, "requests": {"amd.com/gpu": "1"}}),
+            "spec.containers[0].resources.requests.amd.com/gpu",
+            "requests 1 of amd.com/gpu, and its limit is 2",
+        ),
+        (
+            with_main(resources={"limits": {"amd.com/gpu": None}, "requests": {"amd.com/gpu": "1"}}),
+            "spec.containers[0].resources.requests.amd.com/gpu",
+            "has no limit",
+        ),
+        (
+            with_main(resources={"limits": {"nvidia.com/gpu": "0.5"}}),
+            "spec.containers[0].resources.limits.nvidia.com/gpu",
+            "no whole number",
+        ),
+        (
+            with_main(resources={"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"hugepages-2Mi": "2Mi", "cpu": 1}}),
+            "spec.containers[0].resources.requests.hugepages-2Mi",
+            "its limit is 4Mi",
+        ),
+        (with_main(resources={"limits": {"cpu": -1}}), "spec.containers[0].resources.limits.cpu", "less than nothing"),
+        (with_main(resources={"limits": {"gpu": 1}}), "spec.containers[0].resources.limits.gpu", "no resource"),
+        (
+            with_main(resources={"requests": {"nvidia.com/g pu": 1}}),
+            "spec.containers[0].resources.requests.nvidia.com/g pu",
+            "no resource",
+        ),
+        (
+            {
+                "workerSpec": {
+                    "containers": [{"name": "other", "image": "a", "resources": {"requests": {"nvidia.com/gpu": 1}}}]
+                }
+            },
+            "spec.workerSpec.containers[0].resources.requests.nvidia.com/gpu",
+            "has no limit",
+        ),
+        ({"labels": {"team": "my team!"}}, "spec.labels.team", "'my team!' is no value of a label"),
+        ({"labels": {"a b": ""}}, "spec.labels", "'a b' is no key"),
+        ({"annotations": {"a/b/c": "x"}}, "spec.annotations", "'a/b/c' is no key"),
+        ({"nodeSelector": {"a b": "c"}}, "spec.nodeSelector", "'a b' is no key"),
+        ({"nodeSelector": {"a": "b" * 64}}, "spec.nodeSelector.a", "63 at most"),
+        (
+            {"workerSpec": {"containers": [{"name": "worker-container"}], "nodeSelector": {"a": "b c"}}},
+            "spec.workerSpec.nodeSelector.a",
+            "no value of a label",
+        ),
+        ({"volumes": [{"name": "a"}, {"name": "a"}]}, "spec.volumes[1].name", "a second volume is named a"),
+        ({"volumes": [{"name": "A"}]}, "spec.volumes[0].name", "'A' is no name of a volume"),
+        (
+            {"volumes": [{"name": "a", "emptyDir": {}, "configMap": {"name": "b"}}]},
+            "spec.volumes[0]",
+            "is emptyDir and configMap at once",
+        ),
+        (
+            {
+                "workerSpec": {
+                    "containers": [{"name": "worker-container"}],
+                    "volumes": [{"name": "a", "emptyDir": {}, "secret": {}}],
+                }
+            },
+            "spec.workerSpec.volumes[0]",
+            "keep one of them",
+        ),
         (with_main(env=[{"name": "A", "value": "1", "valueFrom": FIELD}]), "spec.containers[0].env[0]", "keep one"),
         (
             with_main(readinessProbe={"httpGet": {"port": 1}, "exec": {"command": ["true"]}}),
@@ -189,6 +265,12 @@ def test_warnings(spec: Any, path: str, words: str) -> None:
     found = [problem for problem in problems(**spec) if problem.path == path]
     assert [problem.severity for problem in found] == [checks.WARNING]
     assert words in found[0].sentence
+
+
+@pytest.mark.parametrize("name", list(catalogue.PRESETS))
+def test_kubernetes_takes_the_pods_of_every_preset(name: str) -> None:
+    spec = schema.stored(catalogue.preset(name)["spec"])
+    assert [problem for rule in pod_checks.CHECKS for problem in rule(spec)] == []
 
 
 def test_a_disabled_or_model_mesh_runtime_needs_no_kserve_container() -> None:
