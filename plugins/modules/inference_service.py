@@ -426,7 +426,8 @@ results:
       description: Whether the API server agreed, by doing it or by a dry run.
       type: bool
     object:
-      description: The service after the task, without status.
+      description:
+        - The service as the task left it, without status; in check mode as it would be. Null where there is none.
       type: dict
     diff:
       description: What the task speaks of, C(before) and C(after).

@@ -123,6 +123,14 @@ class Change:
         """Whether the object's content changes, and not only its record of owners."""
         return self.action in (CREATE, CHANGE, DELETE) and self.error is None
 
+    def done(self, *, predicted: bool) -> bool:
+        """Whether it changed in this run; *predicted*: or would in a real one, since check mode has rehearsed it."""
+        return self.changed and (self.written or predicted)
+
+    def now(self, *, predicted: bool) -> Object | None:
+        """The live object as this run leaves it, or with *predicted* as a real one would; None: not there."""
+        return self.after if self.done(predicted=predicted) or not self.writes else self.before
+
     def diff(self) -> dict[str, Any]:
         """What the task speaks of, before and after; empty mappings for what is not there."""
         if self.wanted.body is None:

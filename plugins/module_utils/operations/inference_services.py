@@ -9,7 +9,6 @@ Check mode and a real run share everything up to the writes. A failure stays wit
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,11 +101,6 @@ def _one_by_one(given: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]
 
 
 def _listed(value: Any) -> list[Any] | None:
-    if isinstance(value, str):  # what a template made into text
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise SpecError("services", "must be a list, each entry the options of one service") from None
     if value is not None and not isinstance(value, list):
         raise SpecError("services", "must be a list, each entry the options of one service")
     return value
@@ -247,21 +241,27 @@ class Item:
         said = f"{self.describe()} is not {goal}{after}: {cause.rstrip('.')}"
         return f"{said}: {remedy.rstrip('.')}." if remedy else f"{said}."
 
-    def plain(self) -> Object:
-        """The service's entry in results."""
+    def done(self, *, predicted: bool) -> bool:
+        """Whether the service changed in this run, or with *predicted* would in a real one."""
+        return self.change is not None and self.change.done(predicted=predicted)
+
+    def plain(self, *, predicted: bool) -> Object:
+        """The service's entry in results; *predicted*: whether check mode has rehearsed what it says."""
         change = self.change
         outcome = self.outcome
-        known = (outcome.service if outcome else None) or (change.after if change else None)
+        done = self.done(predicted=predicted)
+        now = change.now(predicted=predicted) if change else None
+        known = (outcome.service if outcome else None) or now
         return {
             "name": self.entry.name,
             "namespace": self.namespace,
             "kind": kinds.INFERENCE_SERVICE[1],
             "action": change.action if change else None,
-            "changed": bool(change and change.changed),
-            "adopted": bool(change and change.adopted),
+            "changed": done,
+            "adopted": bool(change and change.adopted and done),
             "confirmed": bool(change and change.confirmed),
-            "object": shown.shown(change.after) if change else None,
-            "diff": shown.diff(change.diff()) if change and change.writes else {},
+            "object": shown.shown(now) if change else None,
+            "diff": shown.diff(change.diff()) if change and done else {},
             "selection": self.choice.plain() if self.choice else None,
             "runtime": _runtime_in_use(known),
             "url": ((known or {}).get("status") or {}).get("url"),
@@ -286,14 +286,18 @@ def _runtime_in_use(known: Mapping[str, Any] | None) -> Object | None:
 
 @dataclass
 class Result:
-    """The module's result as it grows: what is known is returned, failure or not."""
+    """The module's result as it grows: what is known is returned, failure or not.
+
+    predicted: what is planned counts as done, since check mode has rehearsed it; otherwise only what was written does.
+    """
 
     items: list[Item] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    predicted: bool = False
 
     def plain(self) -> Object:
         """The module's result."""
-        results = [item.plain() for item in self.items]
+        results = [item.plain(predicted=self.predicted) for item in self.items]
         return {"changed": any(item["changed"] for item in results), "results": results}
 
     def diff(self) -> list[Object]:
@@ -305,7 +309,7 @@ class Result:
                 "after_header": f"{item.describe()} (after)",
             }
             for item in self.items
-            if item.change and item.change.changed
+            if item.change and item.done(predicted=self.predicted)
         ]
 
     def failure(self) -> str | None:
@@ -354,6 +358,7 @@ class _Run:
         changes = [item.change for item in self.items if item.change]
         if self.task.check_mode:
             reconcile.Rehearsal(self.client, self.task.settings, check_mode=True).send(changes)
+            self.result.predicted = True
             self._tell_unconfirmed()
             return
         reconcile.carry_out(self.client, changes, self.task.settings)

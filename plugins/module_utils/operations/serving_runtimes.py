@@ -87,18 +87,15 @@ class Outcome:
     def plain(self) -> Object:
         """The module's result."""
         return {
-            "changed": any(self._done(change) for change in self.changes),
+            "changed": any(change.done(predicted=self.predicted) for change in self.changes),
             "results": [self._result(index, change) for index, change in enumerate(self.changes)],
             "affected": self.affected,
             **({"errors": self.errors} if self.errors else {}),
         }
 
-    def _done(self, change: Change) -> bool:
-        return change.changed and (change.written or self.predicted)
-
     def _result(self, index: int, change: Change) -> Object:
-        done = self._done(change)
-        now = change.after if done or not change.writes else change.before
+        done = change.done(predicted=self.predicted)
+        now = change.now(predicted=self.predicted)
         return {
             "name": change.wanted.name,
             "namespace": change.wanted.namespace,
@@ -125,7 +122,7 @@ class Outcome:
                 "after_header": f"{change.wanted.describe()} (after)",
             }
             for change in self.changes
-            if self._done(change)
+            if change.done(predicted=self.predicted)
         ]
 
     def failure(self) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import reconcile
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, reconcile
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, selection
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
@@ -39,11 +39,6 @@ def test_entries_of_a_list_take_over_where_and_whether() -> None:
         ("y", ("own",), True, True),
         ("z", ("a", "b"), False, False),
     ]
-
-
-def test_a_list_that_a_template_made_into_text() -> None:
-    (found,) = subject.entries({"services": '[{"name": "x", "namespace": "a", "format": "f"}]'})
-    assert found.name == "x"
 
 
 def test_a_service_that_shall_be_absent_needs_a_name_only() -> None:
@@ -216,3 +211,26 @@ def test_an_assumed_version_is_told_only_where_its_rules_decide() -> None:
     assert "are assumed" in said and "pinned to one now" in moved
     said, stays = planned("gone")
     assert "are assumed" in said and "stays pinned" in stays
+
+
+# -- what counts as done -----------------------------------------------------------------------------------------------
+
+
+class Unreadable(Unversioned):
+    """A cluster that answers for services, of which it has none, and for nothing else."""
+
+    def list(self, resource: Any, namespace: str | None = None, *, label_selector: str = "") -> list[Any]:
+        raise errors.Unreachable("timed out")
+
+    def get(self, resource: Any, name: str, namespace: str | None = None) -> None:
+        assert resource.kind == "InferenceService"
+
+
+def test_a_task_that_ends_before_the_first_write_changed_nothing() -> None:
+    result = subject.Result()
+    task = subject.Task([entry()], reconcile.Settings(manager="m"))
+    with pytest.raises(errors.Unreachable):
+        subject.run(Unreadable(), task, result)  # type: ignore[arg-type]
+    (told,) = result.plain()["results"]
+    assert (told["action"], told["changed"], told["object"], told["diff"]) == ("create", False, None, {})
+    assert result.plain()["changed"] is False and result.diff() == []
