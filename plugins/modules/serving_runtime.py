@@ -40,8 +40,9 @@ options:
     type: str
   accelerator:
     description:
-      - The accelerator that the C(kserve-container) needs. Adds its resource, the tolerations that nodes with it
-        usually ask for, and a node selector.
+      - The accelerator that the C(kserve-container) needs, and the worker's where there is one. Adds its resource, the
+        tolerations that nodes with it usually ask for, a node selector, and with C(product) or C(memory) an affinity.
+      - Devices in the container's own C(resources) that contradict it are refused.
       - A vendor (V(nvidia), V(amd), V(intel), V(gaudi)), a resource (V(example.com/npu)), or a dictionary with
         C(vendor) or C(resource), C(count), C(product), C(memory), C(mig), C(select) (V(labels), V(vendor_labels),
         V(none)), C(tolerate) and C(prefix).

@@ -71,6 +71,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {},
         {"tolerations": [{"key": "other", "operator": "Exists"}]},
     ),
+    "tolerations, the service has an empty list": (
+        {"tolerations": [{"key": "gpu", "operator": "Exists"}]},
+        {},
+        {"tolerations": []},
+    ),
+    "tolerations, both": (
+        {"tolerations": [{"key": "gpu", "operator": "Exists"}]},
+        {},
+        {"tolerations": [{"key": "gpu", "operator": "Exists"}]},
+    ),
     "volumes": ({"volumes": [{"name": "scratch", "emptyDir": {}}]}, {}, {}),
     "labels": ({"labels": {"team": "a"}}, {}, {}),
     "labels, the service sets it": ({"labels": {"team": "a"}}, {}, {"labels": {"team": "b"}}),
