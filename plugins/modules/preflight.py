@@ -16,8 +16,8 @@ description:
   - Judges manifests of runtimes and InferenceServices by the rules that need no running pod, for example whether a
     runtime will be found, whether admission refuses it, or whether its templates can be filled in.
   - Looks at the cluster that they are meant for, or at a saved snapshot of it, and writes nothing.
-  - Puts the pods that KServe would make to the cluster's nodes. Of a runtime that is new, and used by no service here, that
-    is a warning.
+  - Puts the pods that KServe would make to the cluster's nodes. Of a runtime that is new, and used by no service here,
+    that is a warning.
   - Without O(manifests) the runtimes and services that the cluster has are judged by the same rules.
 options:
   manifests:
