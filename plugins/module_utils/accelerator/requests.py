@@ -17,7 +17,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.accelerator.ve
     Vendor,
     is_plain,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import quantities, spec
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 
 SELECT = ("labels", "vendor_labels", "none")
@@ -90,6 +90,7 @@ def _complete(accelerator: str | Mapping[str, Any], path: str) -> dict[str, Any]
     for key in ("vendor", "resource", "product", "memory", "mig", "prefix"):
         if wanted[key] is not None and not isinstance(wanted[key], str):
             raise SpecError(f"{path}.{key}", f"must be a string, got {wanted[key]!r}: quote it")
+    wanted["tolerate"] = spec.read_value(spec.Field("tolerate", "flag"), wanted["tolerate"], f"{path}.tolerate")
     if wanted["select"] not in SELECT:
         raise SpecError(f"{path}.select", f"must be one of {', '.join(SELECT)}, got {wanted['select']!r}")
     problem = labels.prefix_problem(wanted["prefix"])

@@ -117,7 +117,7 @@ def _entry(options: Mapping[str, Any], path: str) -> Entry:
         name=service.service_name(own["name"], path),
         namespaces=_namespaces(own, path),
         present=state == "present",
-        pin=_flag(own["pin_runtime"], _at(path, "pin_runtime")),
+        pin=_pin(own["pin_runtime"], _at(path, "pin_runtime")),
         options={key: value for key, value in options.items() if key not in OWN},
         sample=inference.sample(own["verify"], _at(path, "verify")) if own["verify"] is not None else None,
         path=path,
@@ -137,12 +137,8 @@ def _namespaces(own: Mapping[str, Any], path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spec.namespace_name(name, _at(path, "namespace")) for name in names))
 
 
-def _flag(value: Any, path: str) -> bool:
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if str(value).lower() in ("true", "yes", "on", "false", "no", "off"):
-        return str(value).lower() in ("true", "yes", "on")
-    raise SpecError(path, f"must be true or false, not {value!r}")
+def _pin(value: Any, path: str) -> bool:
+    return value is not None and bool(spec.read_value(spec.Field("pin_runtime", "flag"), value, path))
 
 
 def _body(entry: Entry, namespace: str) -> Object:

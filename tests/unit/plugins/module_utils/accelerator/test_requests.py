@@ -59,6 +59,7 @@ def test_resources_and_selector(accelerator: Any, resource: str, count: str, sel
         ({"mig": "1g.5gb"}, ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb"]),
         ("example.com/npu", ["example.com/npu"]),
         ({"vendor": "nvidia", "tolerate": False}, []),
+        ({"vendor": "nvidia", "tolerate": "false"}, []),  # what a template makes of it
     ],
 )
 def test_tolerations(accelerator: Any, keys: list[str]) -> None:
@@ -184,3 +185,8 @@ def test_what_makes_no_sense_is_said(accelerator: Any, path: str, words: str) ->
         accelerator_options(accelerator)
     assert caught.value.path == path
     assert words in caught.value.message
+
+
+def test_tolerate_is_true_or_false() -> None:
+    with pytest.raises(SpecError, match=r"^accelerator\.tolerate: must be true or false, not 'maybe'"):
+        accelerator_options({"vendor": "nvidia", "tolerate": "maybe"})
