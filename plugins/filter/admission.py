@@ -24,8 +24,11 @@ options:
     required: true
   existing_runtimes:
     description:
-      - The runtimes that are there, kinds and namespaces mixed.
+      - The ServingRuntimes and ClusterServingRuntimes that are there, kinds and namespaces mixed. Anything else is
+        an error.
       - Only those of the runtime's kind and namespace count; one of the same name is its old version.
+      - A Kubernetes List, as C(kubectl get -o yaml) prints it, is taken apart, in the list or in its place; so is one
+        runtime alone. Of a result of M(kubernetes.core.k8s_info) give the C(resources).
     type: list
     elements: dict
     default: []
@@ -95,7 +98,7 @@ _value:
 """
 
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import admission as rules
@@ -108,6 +111,8 @@ def admission(
 ) -> dict[str, t.Any]:
     """Say whether a runtime would be admitted; see DOCUMENTATION."""
     existing = () if existing_runtimes is None else existing_runtimes
+    if isinstance(existing, Mapping):
+        existing = [existing]
     if not isinstance(existing, (list, tuple)):
         raise AnsibleFilterError(f"admission: existing_runtimes must be a list, not {type(existing).__name__}")
     try:

@@ -30,7 +30,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problem
     Problem,
     sentences,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import plain
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import listing, plain
 
 KINDS = (SERVING_RUNTIME[1], CLUSTER_SERVING_RUNTIME[1])
 
@@ -63,20 +63,22 @@ def admit(
     """Say whether a runtime would be admitted, and what else is wrong with it.
 
     :param runtime: the ServingRuntime or ClusterServingRuntime that is to be created or updated.
-    :param existing: what is there; only runtimes of the same kind and namespace count, the same name is the old one.
+    :param existing: what is there, see :func:`runtimes_of`; only runtimes of the same kind and namespace count, the
+        same name is the old one.
     :param passed_on: paths of fields of a newer KServe, of which no word is said.
     :returns: allowed (schema and webhook); message, the webhook's words, or the schema's where it refuses, '' where
         allowed; errors and warnings, sentences for a person (see checks.check).
-    :raises SpecError: for something that is no runtime.
+    :raises SpecError: for something that is no runtime, or cannot be read as one.
     """
     wanted = plain(runtime)
     require_runtime(wanted)
+    there = runtimes_of(existing)
     refused = _refused_by_schema(wanted)
     if refused:
         message = _aggregate([text for violation in refused for text in violation.texts])
         problems = [*map(_schema_problem, refused), *checks.check_leniently(wanted, passed_on)]
     else:
-        message = webhook.refusal(wanted, existing, kserve_version)
+        message = webhook.refusal(wanted, there, kserve_version)
         denied = [denial(message, kserve_version)] if message else []
         problems = [*denied, *checks.check(wanted, passed_on)]
     return {
@@ -101,8 +103,24 @@ def require_runtime(runtime: t.Any, what: str = "the runtime") -> None:
     if not isinstance(runtime, Mapping):
         raise SpecError("", f"{what} must be a ServingRuntime or a ClusterServingRuntime, not {type(runtime).__name__}")
     if runtime.get("kind") not in KINDS:
-        kind = runtime.get("kind") or "without kind"
+        kind = runtime.get("kind") or "something without a kind"
         raise SpecError("kind", f"{what} must be a ServingRuntime or a ClusterServingRuntime, not {kind}")
+
+
+def runtimes_of(existing: Iterable[t.Any]) -> list[Mapping[str, t.Any]]:
+    """Return the runtimes of a list, those of a Kubernetes List in it one by one.
+
+    :raises SpecError: for something that is no runtime: passed over, it would be taken for one that stands against
+        nothing.
+    """
+    found: list[Mapping[str, t.Any]] = []
+    for item in existing:
+        if isinstance(item, Mapping) and str(item.get("kind")).endswith("List"):
+            found.extend(runtimes_of(listing(plain(item), "items", str(item["kind"]))))
+        else:
+            require_runtime(item, "an existing runtime")
+            found.append(item)
+    return found
 
 
 def _refused_by_schema(runtime: dict[str, t.Any]) -> list[schema.Violation]:

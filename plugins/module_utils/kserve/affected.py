@@ -14,10 +14,12 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import explaining, merging, selection, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     ANNOTATION_DISABLE_AUTO_UPDATE,
     ANNOTATION_SERVER_TYPE,
     ANNOTATION_STOP,
+    CLUSTER_SERVING_RUNTIME,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
@@ -38,8 +40,13 @@ class Runtimes:
         self.cluster: list[Runtime] = []
         self.by_namespace: dict[str, list[Runtime]] = {}
         self.resources: dict[Identity, Resource] = {}
+        self.faults: dict[str | None, SpecError] = {}
         for resource in runtimes:
-            runtime = selection.read_runtime(resource, kserve_version)
+            try:
+                runtime = selection.read_runtime(resource, kserve_version)
+            except SpecError as error:
+                self.faults.setdefault(_place(resource)[1], error)
+                continue
             self.resources[_identity(runtime)] = resource
             if runtime.namespace is None:
                 self.cluster.append(runtime)
@@ -47,7 +54,13 @@ class Runtimes:
                 self.by_namespace.setdefault(runtime.namespace, []).append(runtime)
 
     def choose(self, service: Resource) -> Choice:
-        """Return the choice for a service among the runtimes of its namespace and the cluster's."""
+        """Return the choice for a service among the runtimes of its namespace and the cluster's.
+
+        :raises SpecError: where one of these cannot be read.
+        """
+        for where in (None, namespace_of(service)):
+            if where in self.faults:
+                raise self.faults[where]
         candidates = [*self.by_namespace.get(namespace_of(service), ()), *self.cluster]
         return selection.choose_among(service, candidates, self.version)
 
@@ -137,6 +150,12 @@ def _identity(runtime: Runtime) -> Identity:
     return runtime.kind, runtime.namespace, runtime.name
 
 
+def _place(resource: Resource) -> Identity:
+    """Return the identity of a runtime, which may be one that cannot be read."""
+    kind = str(resource["kind"])
+    return kind, None if kind == CLUSTER_SERVING_RUNTIME[1] else namespace_of(resource), name_of(resource)
+
+
 def _against(runtime: Runtime, becomes: Choice) -> str | None:
     """Say what speaks against the runtime of before, None where it is a candidate still."""
     for rejected, reason in becomes.rejected:
@@ -204,6 +223,7 @@ def users(
 
     :param runtimes: all runtimes that are there, those in question included.
     :returns: [{namespace, name, how}] in the order of `services`; how is `named` or `selected`.
+    :raises SpecError: where a runtime that a service might get cannot be read.
     """
     index = Runtimes(runtimes, kserve_version)
     found: dict[Identity, list[dict[str, str]]] = {}
@@ -214,7 +234,7 @@ def users(
         if used is not None:
             runtime, how = used
             found.setdefault(_identity(runtime), []).append({**_service(service), "how": how})
-    return [found.get(_identity(selection.read_runtime(item, kserve_version)), []) for item in asked]
+    return [found.get(_place(item), []) for item in asked]
 
 
 def _use(choice: Choice) -> tuple[Runtime, str] | None:

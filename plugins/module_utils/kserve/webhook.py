@@ -78,13 +78,12 @@ def refusal(
 
     Where several existing runtimes stand against it, the first by name is told; KServe itself names any of them.
 
+    :param existing: runtimes of both kinds and any namespaces.
     :raises SpecError: where an existing runtime that counts cannot be read.
     """
     wanted = read_wanted(runtime, kserve_version)
     peers = Peers()
     for item in existing:
-        if not isinstance(item, Mapping) or not item.get("kind"):
-            raise SpecError("", "an existing runtime must be an object with its kind")
         if item["kind"] == wanted.kind and scope_of(item) == wanted.scope:
             peers.add(read_peer(item))
     return wanted.refusal(peers)

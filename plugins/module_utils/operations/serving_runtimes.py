@@ -199,6 +199,8 @@ class _Run:
         self._carry_out()
         try:
             self._tell_affected(surroundings)
+        except SpecError as error:
+            self._affected_unknown(str(error))
         except Exception as error:  # by now things are written: what became of them must be told whatever fails here
             self._affected_unknown(f"{type(error).__name__}: {error}")
 
@@ -283,7 +285,15 @@ class _Run:
 
         gone = [(change, change.before) for change in self.changes if change.writes and change.before]
         before = [live for _change, live in gone]
-        found = affected.users(surroundings.services, before, surroundings.before, self.version)
+        try:
+            found = affected.users(surroundings.services, before, surroundings.before, self.version)
+        except SpecError as error:  # a runtime that no schema lets through: force is the way to be rid of it
+            if not self.task.force:
+                _refuse(
+                    [f"Whether services use the runtimes is not known: {error}; use force to delete them."],
+                    self.outcome,
+                )
+            return
         refused = [
             f"{_in_use(change, users)}: move them to another runtime, or use force to delete it."
             for (change, _live), users in zip(gone, found, strict=True)

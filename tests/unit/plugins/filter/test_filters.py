@@ -44,6 +44,7 @@ EXPRESSIONS = {
     "selected": "service | modelserving.kserve.select_runtime(runtimes)",
     "earlier": "service | modelserving.kserve.select_runtime(runtimes, kserve_version='0.15.2')",
     "clash": "other | modelserving.kserve.admission(runtimes)",
+    "listed": "other | modelserving.kserve.admission({'apiVersion': 'v1', 'kind': 'List', 'items': runtimes})",
     "alone": "other | modelserving.kserve.admission",
     "migrated": "service | modelserving.kserve.migrate(pin=true)",
 }
@@ -88,6 +89,7 @@ def test_admission(rendered: dict[str, Any]) -> None:
         "same priority assigned for the model format sklearn in the clusterservingruntimes sklearnserver and other"
     )
     assert (rendered["clash"]["allowed"], rendered["clash"]["message"]) == (False, message)
+    assert rendered["listed"] == rendered["clash"]
     assert len(rendered["clash"]["errors"]) == 1
     assert rendered["alone"] == {"allowed": True, "message": "", "errors": [], "warnings": []}
 
@@ -106,7 +108,15 @@ def test_migrate(rendered: dict[str, Any]) -> None:
         (lambda: select_runtime.select_runtime(SERVICE, [], kserve_version="0.3"), "older than 0.15"),
         (lambda: select_runtime.select_runtime(SERVICE, [], kserve_version="new"), "not a KServe version"),
         (lambda: admission.admission("a"), "admission: the runtime must be"),
-        (lambda: admission.admission(RUNTIME, {}), "existing_runtimes must be a list"),
+        (lambda: admission.admission(RUNTIME, "a"), "existing_runtimes must be a list"),
+        (lambda: admission.admission(RUNTIME, {}), "an existing runtime must be .* not something without a kind"),
+        (lambda: admission.admission(RUNTIME, [SERVICE]), "an existing runtime must be .* not InferenceService"),
+        (
+            lambda: admission.admission(
+                RUNTIME, [{**RUNTIME, "metadata": {"name": "b"}, "spec": {"protocolVersions": [[]]}}]
+            ),
+            "ClusterServingRuntime b cannot be read: spec.protocolVersions",
+        ),
         (lambda: admission.admission(SERVICE), "not InferenceService"),
         (lambda: admission.admission(RUNTIME, [], "x"), "not a KServe version"),
         (lambda: migrate.migrate([]), "migrate: the InferenceService must be a mapping"),

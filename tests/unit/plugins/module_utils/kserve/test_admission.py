@@ -262,9 +262,34 @@ def test_every_preset_has_no_error(name: str, kind: str) -> None:
     "wanted, existing, words",
     [
         ("a", [], "not str"),
-        ({}, [], "without kind"),
+        ({}, [], "without a kind"),
         ({"kind": "Pod"}, [], "not Pod"),
-        (runtime(), ["a"], "an object with its kind"),
+        (runtime(), ["a"], "an existing runtime must be a ServingRuntime or a ClusterServingRuntime, not str"),
+        (runtime(), [{"metadata": {}}], "an existing runtime must be .* not something without a kind"),
+        (runtime(), [{"kind": "Pod"}], "an existing runtime must be .* not Pod"),
+        (runtime(), [{"kind": "List", "items": [{"kind": "Pod"}]}], "not Pod"),
+        (runtime(), [{"kind": "List", "items": {}}], "List.items: must be a list, not a mapping"),
+        (
+            runtime(),
+            [{**runtime("old"), "metadata": "a"}],
+            "without a name cannot be read: metadata: must be a mapping",
+        ),
+        (runtime(), [{**runtime("old"), "spec": []}], "models/old cannot be read: spec: must be a mapping"),
+        (
+            runtime(),
+            [runtime("old", supportedModelFormats=["a"])],
+            r"models/old cannot be read: .*Formats\[0\]: must be",
+        ),
+        (
+            runtime(),
+            [runtime("old", protocolVersions=[["v1"]])],
+            r"cannot be read: spec.protocolVersions\[0\]: must be",
+        ),
+        (
+            runtime(cluster=True),
+            [runtime("old", "a", cluster=True)],
+            "existing ClusterServingRuntime old cannot be read",
+        ),
         ({**runtime(), "metadata": "a"}, [], "must be a mapping"),
     ],
 )
@@ -273,8 +298,17 @@ def test_nonsense_is_one_sentence(wanted: Any, existing: Any, words: str) -> Non
         admission.admit(wanted, existing)
 
 
-def test_other_kinds_among_the_existing_are_passed_over() -> None:
-    assert verdict(runtime(), [{"kind": "Pod"}, {"kind": "ClusterServingRuntime"}]) == ADMITTED
+def test_what_is_not_compared_may_be_of_any_shape() -> None:
+    elsewhere = {"kind": "ServingRuntime", "metadata": {"namespace": "other"}, "spec": "a"}
+    assert verdict(runtime(), [{"kind": "ClusterServingRuntime", "spec": []}, elsewhere]) == ADMITTED
+    assert verdict(runtime(), [runtime("new", "a")]) == ADMITTED  # its own old version, which it corrects
+    assert verdict(runtime(disabled=True), [runtime("old", "a")]) == ADMITTED
+
+
+def test_a_list_of_kubernetes_is_taken_apart() -> None:
+    several = {"apiVersion": "v1", "kind": "List", "items": [runtime("unlike", entry("onnx")), runtime("old")]}
+    assert verdict(runtime(), [several]) == refused(SAME.format("sklearn", "old"))
+    assert verdict(runtime(), [{"kind": "ServingRuntimeList", "items": None}]) == ADMITTED
 
 
 def test_absent_namespaces_are_default() -> None:

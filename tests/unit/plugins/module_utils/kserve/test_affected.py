@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import affected
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -195,6 +196,18 @@ def test_users() -> None:
         [{"namespace": "other", "name": "elsewhere", "how": "selected"}],
         [],
     ]
+
+
+def test_a_runtime_that_cannot_be_read_matters_to_the_services_that_might_get_it() -> None:
+    broken = {**runtime("broken", namespace="third"), "spec": {"supportedModelFormats": ["sklearn"]}}
+    there = [runtime("a"), broken]
+    assert len(affected.users([service()], [runtime("a")], there)[0]) == 1
+    assert affected.users([service()], [broken], there) == [[]]
+    for ask in (affected.moves, affected.restarts, affected.users):
+        with pytest.raises(
+            SpecError, match=r"the ServingRuntime third/broken cannot be read: spec.supportedModelFormats"
+        ):
+            ask([service(namespace="third")], there, there)
 
 
 def test_the_users_of_many_runtimes_cost_one_choice_for_each_service(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -424,3 +424,33 @@ def test_a_service_that_nobody_understands_does_not_hide_what_was_written() -> N
     assert outcome.failure() is None and outcome.plain()["changed"] is True
     assert outcome.affected == {"moves": None, "restarts": None}
     assert outcome.warnings[-1].startswith("Which services are affected is not known: ")
+
+
+BROKEN = {**live(), "metadata": {"name": "broken", "namespace": "a"}, "spec": {"supportedModelFormats": ["sklearn"]}}
+UNREADABLE = "ServingRuntime a/broken cannot be read: spec.supportedModelFormats[0]: must be a mapping, not text"
+
+
+def test_beside_a_runtime_that_cannot_be_read_nothing_is_written_but_its_correction() -> None:
+    cluster = Cluster(ServingRuntime=[BROKEN], InferenceService=[SERVICE])
+    refused = run_on(cluster, GIVEN)
+    assert refused.errors == [
+        f"ServingRuntime x in namespace a: the existing {UNREADABLE}; correct it or delete it first"
+    ]
+    corrected = run_on(cluster, {"runtimes": [GIVEN, {**GIVEN, "name": "broken"}]})
+    assert corrected.failure() is None and cluster.written == ["apply broken", "apply x"]
+    assert corrected.warnings == [f"Which services are affected is not known: the {UNREADABLE}"]
+
+
+def test_a_runtime_that_cannot_be_read_is_deleted_by_force() -> None:
+    class Deleting(Cluster):
+        def delete(self, _resource: Any, name: str, _namespace: str, **_how: Any) -> None:
+            self.asked.append(f"delete {name}")
+
+    cluster = Deleting(ServingRuntime=[BROKEN], InferenceService=[SERVICE])
+    refused = run_on(cluster, {"name": "broken"}, state="absent")
+    assert refused.errors == [
+        f"Whether services use the runtimes is not known: the {UNREADABLE}; use force to delete them."
+    ]
+    assert "delete broken" not in cluster.asked
+    forced = run_on(cluster, {"name": "broken"}, state="absent", force=True)
+    assert forced.failure() is None and cluster.asked[-1] == "delete broken"
