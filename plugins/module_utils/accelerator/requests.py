@@ -120,6 +120,8 @@ def _resource(wanted: Mapping[str, Any], vendor: Vendor | None, path: str) -> st
     if mig is not None:
         return _mig_resource(mig, resource, vendor, wanted["select"], path)
     if resource is None and vendor is not None:
+        if not is_plain(vendor.resource):
+            raise SpecError(f"{path}.resource", f"is required: of vendor {vendor.name} only {vendor.resource} is known")
         return vendor.resource
     resource = str(resource)
     problem = "needs a domain, as in example.com/npu" if "/" not in resource else labels.key_problem(resource)

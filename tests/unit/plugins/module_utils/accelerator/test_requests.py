@@ -151,6 +151,15 @@ def test_custom_vendor() -> None:
     assert options["node_selector"] == {f"{PREFIX}/vendor": "example"}
 
 
+def test_a_vendor_of_which_only_a_pattern_is_known_needs_a_resource() -> None:
+    table = Table.with_custom([{"name": "example", "resources": ["example.com/npu-*"]}])
+    with pytest.raises(SpecError, match="only example.com/npu-\\* is known") as caught:
+        accelerator_options("example", table=table)
+    assert caught.value.path == "accelerator.resource"
+    options = accelerator_options({"vendor": "example", "resource": "example.com/npu-a"}, table=table)
+    assert options["resources"]["limits"] == {"example.com/npu-a": "1"}
+
+
 @pytest.mark.parametrize(
     ("accelerator", "path", "words"),
     [
