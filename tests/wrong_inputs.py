@@ -278,5 +278,43 @@ WRONG_INPUTS: tuple[WrongInput, ...] = (
         additional_spec={"containers": [{"name": "sidecar", "brandNew": 1}]},
     ),
     runtime("additional_spec: must be a mapping, not a list", additional_spec=[]),
+    # names that are given twice, with a preset as without
+    container(
+        "spec.containers[0].env[2].name: is 'A', as spec.containers[0].env[0].name is already: "
+        "keep one, or give it another name",
+        env=[{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": None}],
+    ),
+    WrongInput(
+        {
+            "preset": "triton",
+            "containers": [{**MAIN, "env": [{"name": "P", "value": "1"}, {"name": "P", "value": "2"}]}],
+        },
+        "spec.containers[0].env[1].name: is 'P', as spec.containers[0].env[0].name is already: "
+        "keep one, or give it another name",
+    ),
+    runtime(
+        "spec.containers[1].name: is 'kserve-container', as spec.containers[0].name is already: "
+        "keep one, or give it another name",
+        containers=[MAIN, MAIN],
+    ),
+    WrongInput(
+        {
+            "name": "x",
+            "preset": "triton",
+            "containers": [MAIN, {"name": "helper"}, {"name": "helper", "image": "example/helper:1"}],
+        },
+        "spec.containers[2].name: is 'helper', as spec.containers[1].name is already: "
+        "keep one, or give it another name",
+    ),
+    runtime(
+        "spec.builtInAdapter.env[1].name: is 'A', as spec.builtInAdapter.env[0].name is already: "
+        "keep one, or give it another name",
+        built_in_adapter={"env": [{"name": "A"}, {"name": "A"}]},
+    ),
+    runtime(
+        "additional_spec.containers[1].name: is 'kserve-container', as additional_spec.containers[0].name is already: "
+        "keep one, or give it another name",
+        additional_spec={"containers": [{"name": MAIN["name"], "brandNew": 1}, {"name": MAIN["name"], "brandNew": 2}]},
+    ),
     runtime("auto_select: must be true or false, not 'auto'", auto_select="auto"),
 )

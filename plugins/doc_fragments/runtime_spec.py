@@ -22,8 +22,9 @@ notes:
     preset's value away, a null in a map of strings takes one key away, and an environment variable with
     C(value) null takes the variable of that name away.
   - >-
-    Over a preset, containers merge by name and so do their environment variables. Maps merge. All other lists, C(args)
-    among them, are replaced.
+    Over a preset, containers merge by name and so do their environment variables; no two may be given one name. Maps
+    merge, and the limit of a device takes the preset's request of it along. All other lists, C(args) among them, are
+    replaced.
   - >-
     Go templates such as C({{.Name}}) are filled in by KServe from the InferenceService's metadata. Keep
     Jinja away from them with C(!unsafe) or a raw block.

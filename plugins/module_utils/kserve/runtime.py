@@ -99,7 +99,7 @@ def overlay(base: Mapping[str, t.Any], given: Mapping[str, t.Any]) -> dict[str, 
     """Lay given fields over a preset's: maps merge, containers and env merge by name, everything else is replaced.
 
     An empty map takes the preset's whole map away, a null in a map one key, a variable with a null for its value that
-    variable. A probe's handler replaces the preset's.
+    variable. A probe's handler replaces the preset's, and the limit of a device its request too.
     """
     result: dict[str, t.Any] = {}
     for key, before in base.items():
@@ -119,7 +119,7 @@ def _takes_away(before: t.Any, value: t.Any) -> bool:
 
 def _merged(key: str, before: t.Any, value: t.Any) -> t.Any:
     if isinstance(value, dict) and isinstance(before, dict):
-        return overlay(_other_handlers_out(key, before, value), value)
+        return overlay(_fitting(key, before, value), value)
     if key in _BY_NAME and value and isinstance(before, list):
         return _by_name(key, before, value)
     return _copied(key, value)
@@ -138,17 +138,27 @@ def _takes_variable_away(entry: Mapping[str, t.Any]) -> bool:
     return "value" in entry and entry["value"] is None and not entry.get("valueFrom")
 
 
-def _other_handlers_out(key: str, before: dict[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A probe has one handler: drop the preset's where another is given."""
+def _fitting(key: str, before: dict[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What of a preset's map goes together with what is given."""
     if key in _PROBES and _HANDLERS & given.keys():
+        # a probe has one handler
         return {name: value for name, value in before.items() if name not in _HANDLERS or name in given}
+    if key == "resources" and before.get("requests"):
+        return {**before, "requests": _following(before["requests"], given.get("limits") or {})}
     return before
+
+
+def _following(before: dict[str, t.Any], limits: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Let a preset's requests of devices follow the limits that are given: Kubernetes wants both to be the same."""
+    devices = {name: amount for name, amount in limits.items() if not quantities.may_be_overcommitted(name)}
+    followed = {name: devices.get(name, amount) for name, amount in before.items()}
+    return {name: amount for name, amount in followed.items() if amount is not None}
 
 
 def _by_name(key: str, before: list[dict[str, t.Any]], given: list[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     """Merge a list by its items' name: the preset's order, then the new ones.
 
-    Of two given entries with one name the last counts. A variable is replaced as a whole: a value and a valueFrom
+    No two given entries have one name, see `spec.read`. A variable is replaced as a whole: a value and a valueFrom
     exclude each other.
     """
     result = {item["name"]: _copied("", item) for item in before}

@@ -30,6 +30,7 @@ class Field:
 
     ``deep`` marks core/v1 structures that keep Kubernetes' camelCase: their known fields are checked for their
     type, unknown ones are left to the cluster's own schema. ``keeps_null`` tells a null that is written from nothing.
+    ``by_name``: the items of a list merge by their names over a preset's, so that no two may have the same.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Field:
     maximum: int | None = None
     deep: bool = False
     keeps_null: bool = False
+    by_name: bool = False
 
     @property
     def option(self) -> str:
@@ -203,7 +205,7 @@ CONTAINER: tuple[Field, ...] = (
     Field("image", "text"),
     Field("command", "texts"),
     Field("args", "texts"),
-    Field("env", "objects", _ENV),
+    Field("env", "objects", _ENV, by_name=True),
     Field("envFrom", "objects", _ENV_FROM),
     Field("resources", "object", _RESOURCES),
     Field("imagePullPolicy", "text", choices=("Always", "IfNotPresent", "Never")),
@@ -250,7 +252,7 @@ _TOLERATION = (
 )
 
 POD: tuple[Field, ...] = (
-    Field("containers", "objects", _overlaid(CONTAINER)),
+    Field("containers", "objects", _overlaid(CONTAINER), by_name=True),
     Field("volumes", "objects", _VOLUMES),
     Field("nodeSelector", "pairs"),
     Field("affinity", "object", _AFFINITY),
@@ -300,7 +302,7 @@ SPEC: tuple[Field, ...] = (
             Field("runtimeManagementPort", "whole", minimum=0, maximum=65535),
             Field("memBufferBytes", "whole", minimum=0),
             Field("modelLoadingTimeoutMillis", "whole", minimum=0),
-            Field("env", "objects", _ENV),
+            Field("env", "objects", _ENV, by_name=True),
         ),
     ),
 )
@@ -484,7 +486,18 @@ def _quantities(field: Field, value: t.Any, path: str) -> dict[str, str | None]:
 
 
 def _objects(field: Field, value: t.Any, path: str) -> list[dict[str, t.Any]]:
-    return [_object(field, item, f"{path}[{index}]") for index, item in enumerate(_list(value, path))]
+    items = [_object(field, item, f"{path}[{index}]") for index, item in enumerate(_list(value, path))]
+    return _named_apart(items, path) if field.by_name else items
+
+
+def _named_apart(items: list[dict[str, t.Any]], path: str) -> list[dict[str, t.Any]]:
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        known = first.setdefault(item["name"], index)
+        if known != index:
+            text = f"is {item['name']!r}, as {path}[{known}].name is already: keep one, or give it another name"
+            raise SpecError(f"{path}[{index}].name", text)
+    return items
 
 
 def _object(field: Field, value: t.Any, path: str) -> dict[str, t.Any]:
@@ -564,7 +577,8 @@ def _additional(value: t.Any, fields: tuple[Field, ...], path: str) -> dict[str,
         elif key in _NESTED and field.kind == "object":
             result[key] = _additional(item, field.fields, at)
         elif key in _NESTED:
-            result[key] = [_additional_container(one, f"{at}[{n}]") for n, one in enumerate(_list(item, at))]
+            containers = [_additional_container(one, f"{at}[{n}]") for n, one in enumerate(_list(item, at))]
+            result[key] = _named_apart(containers, at)
         else:
             raise SpecError(at, f"is a known field: give it as the option {field.option}")
     return result

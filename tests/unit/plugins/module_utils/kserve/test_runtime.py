@@ -143,6 +143,34 @@ def test_maps_merge_and_null_takes_a_key_away() -> None:
     assert wanted["spec"]["annotations"] == {"prometheus.io/port": "8080", "x": "y"}
 
 
+@pytest.mark.parametrize(
+    "resources, limits, requests",
+    [
+        ({"limits": {"amd.com/gpu": 2}}, {"amd.com/gpu": "2"}, {"amd.com/gpu": "2"}),
+        ({"limits": {"amd.com/gpu": None}}, {}, {}),
+        # what is said of both is taken as it is said, and warned of (pod_checks.py)
+        (
+            {"limits": {"amd.com/gpu": 2}, "requests": {"amd.com/gpu": 4}},
+            {"amd.com/gpu": "2"},
+            {"amd.com/gpu": "4"},
+        ),
+        ({"limits": {"nvidia.com/gpu": 1}}, {"amd.com/gpu": "1", "nvidia.com/gpu": "1"}, {"amd.com/gpu": "1"}),
+        ({"limits": {"memory": "64Gi"}}, {"amd.com/gpu": "1", "memory": "64Gi"}, {"amd.com/gpu": "1"}),
+    ],
+)
+def test_a_presets_request_of_a_device_follows_the_limit(
+    resources: dict[str, t.Any], limits: dict[str, str], requests: dict[str, str]
+) -> None:
+    preset = catalogue.preset("amd")
+    container = {"name": "kserve-container", "resources": resources}
+    made = runtime.build({"containers": [container]}, kind="ServingRuntime", preset=preset)
+    before = preset["spec"]["containers"][0]["resources"]
+    wanted = {"limits": limits, "requests": requests}
+    for kind, devices in wanted.items():
+        kept = {name: amount for name, amount in before[kind].items() if "/" not in name}
+        assert made["spec"]["containers"][0]["resources"][kind] == {**kept, **devices}
+
+
 def test_other_lists_are_replaced() -> None:
     wanted = build(
         supported_model_formats=[{"name": "c"}], protocol_versions=["v1"], volumes=[{"name": "v", "emptyDir": {}}]
