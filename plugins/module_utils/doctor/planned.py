@@ -38,8 +38,15 @@ def of_service(case: Case) -> Iterator[Planned]:
 
 
 def of_runtime(model: Model, runtime: dict[str, Any]) -> Iterator[Planned]:
-    """The pods of a service that takes everything from the runtime; what is wrong with them is the runtime's."""
-    return _pods(model, _plainest(runtime), runtime, alone=True)
+    """The pods of a service that takes everything from the runtime; what is wrong with them is the runtime's.
+
+    Where the runtime is for several nodes, that of a service over two of them at least.
+    """
+    try:
+        service = _plainest(runtime)
+    except ValueError:
+        return iter(())
+    return _pods(model, service, runtime, alone=True)
 
 
 def _pods(model: Model, service: dict[str, Any], runtime: dict[str, Any], *, alone: bool) -> Iterator[Planned]:
@@ -47,8 +54,7 @@ def _pods(model: Model, service: dict[str, Any], runtime: dict[str, Any], *, alo
         made = multi_node.pods(service, runtime, model.version)
     except (SpecError, ValueError):  # said by the rules about the fields themselves
         return
-    # how many workers there are is up to the services: a runtime for several nodes has to fit on them
-    sides = [(made.predictor, False), *([(made.worker, True)] if made.worker and (made.workers or alone) else [])]
+    sides = [(made.predictor, False), *([(made.worker, True)] if made.worker and made.workers else [])]
     for spec, workers in sides:
         case = Side(model, service, runtime, alone=alone, workers=workers)
         name = f"{case.name}-predictor-worker" if workers else f"{case.name}-predictor"
@@ -65,13 +71,29 @@ def _plainest(runtime: dict[str, Any]) -> dict[str, Any]:
     metadata, spec = runtime.get("metadata") or {}, runtime.get("spec") or {}
     predictor: dict[str, Any] = {"model": {"modelFormat": {"name": "any"}, "runtime": metadata.get("name")}}
     if spec.get("workerSpec"):
-        predictor["workerSpec"] = {}
+        predictor["workerSpec"] = _over_several_nodes(spec)
     api_version, kind, *_rest = kinds.INFERENCE_SERVICE
     return {
         "apiVersion": api_version,
         "kind": kind,
         "metadata": {"namespace": metadata.get("namespace"), "name": metadata.get("name")},
         "spec": {"predictor": predictor},
+    }
+
+
+def _over_several_nodes(spec: dict[str, Any]) -> dict[str, int]:
+    """Sizes with which there are workers: the devices of one node in parallel, and two nodes one after the other."""
+    worker = spec["workerSpec"]
+    containers = [
+        item
+        for part, name in ((spec, kinds.CONTAINER), (worker, kinds.WORKER_CONTAINER))
+        for item in part.get("containers") or []
+        if item.get("name") == name
+    ]
+    devices = [multi_node.asked({"containers": [item]}) for item in containers]
+    return {
+        "tensorParallelSize": max(int(worker.get("tensorParallelSize") or 1), *devices, 1),
+        "pipelineParallelSize": max(int(worker.get("pipelineParallelSize") or 1), 2),
     }
 
 

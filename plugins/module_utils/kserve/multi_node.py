@@ -57,7 +57,7 @@ def pods(service: Mapping[str, t.Any], runtime: Mapping[str, t.Any], kserve_vers
     if mapping(runtime_spec, "annotations", "spec").get(EXECUTOR_ANNOTATION) == BY_PROCESSES:
         shares: tuple[int, int, int] | None = (pipeline, tensor, tensor)
     else:
-        shares = ray_shares(tensor * pipeline, _asked(head), _asked(worker))
+        shares = ray_shares(tensor * pipeline, asked(head), asked(worker))
     if shares is None:
         return Pods(head, worker, 1)
     nodes, of_head, of_worker = shares
@@ -96,8 +96,8 @@ def _annotations(runtime_spec: Map) -> Map:
     return mapping(mapping(runtime_spec, "workerSpec"), "annotations")
 
 
-def _asked(spec: Map) -> int:
-    """The devices that the pod's first container requests; limits alone do not count."""
+def asked(spec: Map) -> int:
+    """The devices that the first container of a pod's spec requests; limits alone do not count to KServe."""
     requests = ((spec.get("containers") or [{}])[0].get("resources") or {}).get("requests") or {}
     return next((quantities.units(requests[name]) for name in webhook.GPU_TYPES if name in requests), 0)
 

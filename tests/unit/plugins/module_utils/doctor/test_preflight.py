@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose, snapshot
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import diagnose, planned, snapshot
+from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.case import Model
 from ansible_collections.modelserving.kserve.tests.unit.plugins.module_utils.doctor import handmade as hm
 
 
@@ -231,6 +232,20 @@ def test_a_service_on_one_node_has_no_workers() -> None:
     runtime = gpu_runtime(workerSpec=workers(1, nodeSelector={"pool": "workers"}))
     assert codes(runtime, multi(), data=hm.taken(gpu_node())) == []
     assert codes(runtime, multi(pipelineParallelSize=2), data=hm.taken(gpu_node())) == ["KS032"]
+
+
+@pytest.mark.parametrize(("head", "worker"), [("1", "1"), ("2", "2"), ("1", "4"), ("4", "1"), (None, None)])
+def test_a_runtime_for_several_nodes_is_judged_with_workers_that_have_devices(
+    head: str | None, worker: str | None
+) -> None:
+    def asking(count: str | None) -> dict[str, Any]:
+        return {kind: {"nvidia.com/gpu": count} if count else {"cpu": "1"} for kind in ("limits", "requests")}
+
+    of_worker = {"name": "worker-container", "resources": asking(worker)}
+    runtime = hm.runtime(container={"resources": asking(head)}, workerSpec=workers(containers=[of_worker]))
+    pods = planned.of_runtime(Model(snapshot.View(hm.taken(runtime))), runtime)
+    asked = [item.pod["spec"]["containers"][0]["resources"]["requests"]["nvidia.com/gpu"] for item in pods]
+    assert asked == [head or "1", worker or "1"]
 
 
 def test_quantities_that_are_none_are_left_to_the_rules_about_fields() -> None:
