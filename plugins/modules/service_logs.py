@@ -108,7 +108,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import POD, Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import containers, redact
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, shapes
 
 ARGUMENTS: dict[str, Any] = {
     "namespace": {"type": "str", "required": True},
@@ -149,7 +149,7 @@ def _without_pods(session: Session) -> str:
     service = session.client.get(Resource(*kinds.INFERENCE_SERVICE), given["name"], given["namespace"])
     if service is None:
         return f"{what} does not exist: check its name and namespace."
-    if (service["metadata"].get("annotations") or {}).get(kinds.ANNOTATION_STOP) == "true":
+    if shapes.is_stopped(service):
         return f"{what} is stopped and has no pods: remove its annotation {kinds.ANNOTATION_STOP} to start it."
     return (
         f"{what} has no {given['component']} pods: it is scaled to zero, has no such component, or its pods were never "

@@ -28,7 +28,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import errors, ownership, pool
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
@@ -47,7 +47,7 @@ WORKERS = 8
 PAUSE = 1.0
 
 Object = dict[str, Any]
-Key = tuple[Resource, str | None, str]
+Key: TypeAlias = "tuple[Resource, str | None, str]"
 Answer = TypeVar("Answer")
 
 

@@ -18,11 +18,11 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     ANNOTATION_DISABLE_AUTO_UPDATE,
     ANNOTATION_SERVER_TYPE,
-    ANNOTATION_STOP,
     CLUSTER_SERVING_RUNTIME,
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.selection import Choice, Runtime
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.shapes import (
+    is_stopped,
     mapping,
     name_of,
     namespace_of,
@@ -93,14 +93,6 @@ def moves(
 def goes(service: Resource) -> bool:
     """Say whether a service is being deleted: KServe asks for no runtime any more (Reconcile ends before it)."""
     return bool(mapping(service, "metadata").get("deletionTimestamp"))
-
-
-def is_stopped(service: Resource) -> bool:
-    """Say whether a service is stopped and has no pods; KServe chooses its runtime all the same.
-
-    Source: pkg/utils/utils.go (GetForceStopRuntime).
-    """
-    return str(_annotations(service).get(ANNOTATION_STOP)).lower() == "true"
 
 
 def keeps_still(service: Resource) -> bool:

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import ANNOTATION_STOP
 
 DEFAULT_NAMESPACE = "default"
 
@@ -136,3 +137,12 @@ _WORDS: tuple[tuple[t.Any, str], ...] = (
     ((list, tuple), "a list"),
     (type(None), "null"),
 )
+
+
+def is_stopped(service: Mapping[str, t.Any]) -> bool:
+    """Say whether a service is stopped and has no pods; KServe chooses its runtime all the same.
+
+    Source: pkg/utils/utils.go (GetForceStopRuntime).
+    """
+    annotations = (service.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get(ANNOTATION_STOP)).lower() == "true"

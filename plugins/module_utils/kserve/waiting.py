@@ -23,7 +23,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import kinds, shapes
 
 READY = "ready"
 WAITING = "waiting"
@@ -73,7 +73,7 @@ def judge(observed: Observed, *, outdated: str | None = None) -> Judgement:
     service = observed.service
     if _metadata(service).get("deletionTimestamp"):
         return Judgement(FAILED, "it is being deleted", "wait until it is gone, and create it again")
-    if (_metadata(service).get("annotations") or {}).get(kinds.ANNOTATION_STOP) == "true":
+    if shapes.is_stopped(service):
         return _stopping(service)
     if outdated is not None:
         return Judgement(WAITING, outdated, "see whether KServe's controller runs, and read its log")

@@ -28,12 +28,11 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.finding
 )
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules import pods as podstate
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.rules.codes import code
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, selection, versions
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import defaulting, selection, shapes, versions
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import (
     ANNOTATION_DEPLOYMENT_MODE,
     ANNOTATION_DISABLE_AUTO_UPDATE,
-    ANNOTATION_STOP,
     CONTAINER,
     STORAGE_INITIALIZER,
 )
@@ -159,7 +158,7 @@ class Case:
 
     @property
     def stopped(self) -> bool:
-        return str(self.annotations.get(ANNOTATION_STOP)).lower() == "true"
+        return shapes.is_stopped(self.service)
 
     @property
     def deleting(self) -> bool:

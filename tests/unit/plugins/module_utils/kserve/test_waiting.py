@@ -159,7 +159,7 @@ def test_a_service_that_is_being_deleted():
 
 
 def test_a_stopped_service_is_no_failure():
-    annotations = {"serving.kserve.io/stop": "true"}
+    annotations = {"serving.kserve.io/stop": "True"}  # KServe ignores the case
     stopping = {"conditions": [{"type": "Stopped", "status": "False"}]}
     stopped = {"conditions": [{"type": "Stopped", "status": "True"}, {"type": "Ready", "status": "False"}]}
     assert judge(Observed(_service(stopping, annotations))).state == "waiting"
