@@ -158,9 +158,18 @@ def _why_pending(case: Case, claim: dict[str, Any]) -> tuple[str, list[Evidence]
             owner = f"{holder.get('namespace')}/{holder.get('name')}"
             return f"its volume {volume} belongs to the claim {owner}", [in_field(bound, "spec.claimRef", owner)]
     for event in case.view.events_of(claim):
-        if event.get("reason") in ("ProvisioningFailed", "FailedBinding", "ClaimMisbound", "VolumeMismatch"):
+        reason = event.get("reason")
+        if reason in ("ProvisioningFailed", "FailedBinding", "ClaimMisbound", "VolumeMismatch") and not (
+            _class_came_since(case, message_of(event))
+        ):
             return condensed(message_of(event)), [in_event(event)]
     return "", []
+
+
+def _class_came_since(case: Case, message: str) -> bool:
+    """Whether an event misses a storage class that is there now: one manifest often makes the claim and its class."""
+    missed = re.search(r'storageclass\S* "(?P<name>[^"]+)" not found', message)
+    return missed is not None and case.view.get(snap.STORAGECLASSES, None, missed["name"]) is not None
 
 
 # -- mounts and references ------------------------------------------------------------------------------------------

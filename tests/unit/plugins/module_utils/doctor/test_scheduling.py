@@ -163,6 +163,17 @@ def test_a_provisioner_that_does_not_come_is_named_after_some_minutes() -> None:
     assert "csi.example.org" in finding["cause"]
 
 
+@pytest.mark.parametrize(("there", "named"), [("local", "csi.example.org"), ("other", "does not exist")])
+def test_a_storage_class_that_came_after_its_claim_is_not_missing(there: str, named: str) -> None:
+    wanted = claim("Pending", **PROVISIONER)
+    missed = hm.event(wanted, "ProvisioningFailed", 'storageclass.storage.k8s.io "local" not found', hm.EARLIER)
+    storage = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": there}}
+    data = hm.running(ignored(hm.EARLIER, **CLAIM), wanted, missed)
+    data["objects"][snapshot.STORAGECLASSES] = [storage]
+    finding = hm.only_error(data)
+    assert finding["code"] == "KS041" and named in finding["cause"]
+
+
 def test_a_scheduler_that_places_others_is_not_called_absent() -> None:
     other = hm.pod("other", ready=True)
     other["status"]["conditions"][0]["lastTransitionTime"] = hm.JUST_NOW
