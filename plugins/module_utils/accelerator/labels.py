@@ -77,5 +77,5 @@ def prefix_problem(prefix: str, table: vendors.Table = vendors.DEFAULT_TABLE) ->
     """Why *prefix* cannot be the collection's own; None where it can."""
     if len(prefix) > 253 or not _PREFIX.fullmatch(prefix):
         return f"{prefix!r} is no lower-case DNS name such as {vendors.DEFAULT_PREFIX}"
-    owner = table.owner(f"{prefix}/x")
+    owner = table.domain_owner(prefix)
     return f"{prefix!r} belongs to {owner}: choose a domain of your own" if owner else None

@@ -193,17 +193,18 @@ def _goal(
     nothing: dict[str, Any] = {"labels": {}, "taints": [], "vendor": None}
     if not options.present:
         return nothing
+    live = _template(machine_set).taints
     ready = [node for node in its_nodes if nodes.is_ready(node)]
     found = [accelerator for node in ready if (accelerator := nodes.discover(node, options.table))]
     offering = [item for item in found if item.count]
     if offering:
-        return _for_vendor(offering[0].vendor, [nodes.stable_labels(item) for item in offering], options)
+        return _for_vendor(offering[0].vendor, [nodes.stable_labels(item) for item in offering], options, live)
     carried = _carried(machine_set, options)
     vendor = _expected(machine_set, found, carried, options.table)
     if vendor is None:
         return nothing if ready else None
     same = carried.get(labels.VENDOR) == vendor.name
-    return _for_vendor(vendor, [carried if same else {labels.VENDOR: vendor.name}], options)
+    return _for_vendor(vendor, [carried if same else {labels.VENDOR: vendor.name}], options, live)
 
 
 def _carried(machine_set: Mapping[str, Any], options: nodes.Options) -> dict[str, str]:
@@ -234,7 +235,12 @@ def _expected(
     return table.named(carried.get(labels.VENDOR, "")) or assumed
 
 
-def _for_vendor(vendor: Vendor, stable: Sequence[Mapping[str, str | None]], options: nodes.Options) -> dict[str, Any]:
+def _for_vendor(
+    vendor: Vendor,
+    stable: Sequence[Mapping[str, str | None]],
+    options: nodes.Options,
+    live: Sequence[owned.Taint],
+) -> dict[str, Any]:
     """A label is for new nodes where all present ones agree on it."""
     first, *others = stable
     common = {
@@ -242,7 +248,11 @@ def _for_vendor(vendor: Vendor, stable: Sequence[Mapping[str, str | None]], opti
         for name, value in first.items()
         if value and all(other.get(name) == value for other in others)
     }
-    return {"labels": {**common, **options.labels}, "taints": nodes.taints(vendor, options), "vendor": vendor.name}
+    return {
+        "labels": {**common, **options.labels},
+        "taints": nodes.taints(vendor, options, live),
+        "vendor": vendor.name,
+    }
 
 
 def _patch(machine_set: Mapping[str, Any], change: owned.Change, options: nodes.Options) -> dict[str, Any]:

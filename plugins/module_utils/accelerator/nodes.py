@@ -165,7 +165,7 @@ def make_options(
     problem = labels.prefix_problem(prefix, table)
     if problem:
         raise SpecError("prefix", problem)
-    rules = tuple(_taint_rule(item, f"taints[{index}]", table) for index, item in enumerate(taints))
+    rules = tuple(_taint_rule(item, f"taints[{index}]", table, present) for index, item in enumerate(taints))
     return Options(
         prefix=prefix,
         table=table,
@@ -210,7 +210,7 @@ def wanted(node: Mapping[str, Any], options: Options) -> dict[str, Any]:
         return {"labels": {}, "taints": []}
     return {
         "labels": {**node_labels(accelerator, options.prefix), **options.labels},
-        "taints": taints(accelerator.vendor, options),
+        "taints": taints(accelerator.vendor, options, node["spec"].get("taints") or []),
     }
 
 
@@ -237,11 +237,18 @@ def stable_labels(accelerator: Accelerator) -> dict[str, str | None]:
     }
 
 
-def taints(vendor: Vendor, options: Options) -> list[owned.Taint]:
-    """The taints that a node of this vendor should carry; of two with one key and effect the first counts."""
+def taints(vendor: Vendor, options: Options, live: Sequence[owned.Taint]) -> list[owned.Taint]:
+    """The taints that a node of this vendor should carry; of two with one key and effect the first counts.
+
+    live: those that it carries. A rule without a value takes the one that is there: pods may tolerate that one alone.
+    """
+    values = {owned.taint_key(taint): taint for taint in live}
     found: dict[owned.TaintKey, owned.Taint] = {}
     for rule in options.taints:
         taint = rule.taint(vendor)
+        there = values.get(owned.taint_key(taint)) if rule.value is None else None
+        if there:
+            taint = {key: there[key] for key in ("key", "effect", "value") if there.get(key)}
         found.setdefault(owned.taint_key(taint), taint)
     return list(found.values())
 
@@ -386,7 +393,7 @@ def _memory(label: str | None) -> int | None:
     return round(int(match["number"]) * _MIB_OF_UNIT[match["unit"].upper()]) if match else None
 
 
-def _taint_rule(item: Mapping[str, Any], path: str, table: Table) -> TaintRule:
+def _taint_rule(item: Mapping[str, Any], path: str, table: Table, present: bool) -> TaintRule:
     rule = TaintRule(item.get("key") or None, item.get("value"), item.get("effect") or "NoSchedule")
     if rule.effect not in EFFECTS:
         raise SpecError(f"{path}.effect", f"must be one of {', '.join(EFFECTS)}, got {rule.effect!r}")
@@ -396,7 +403,7 @@ def _taint_rule(item: Mapping[str, Any], path: str, table: Table) -> TaintRule:
     if rule.key and _KUBERNETES_KEY.match(rule.key):
         raise SpecError(f"{path}.key", f"{rule.key!r} belongs to Kubernetes itself (kubectl cordon, node conditions)")
     nameless = [vendor.name for vendor in table.vendors if not is_plain(vendor.resource)]
-    if nameless and not rule.key:
+    if nameless and not rule.key and present:  # what is taken away is known by its record
         raise SpecError(
             f"{path}.key",
             f"is needed: a taint has the name of a resource, and of vendor {nameless[0]} only a pattern is known "

@@ -56,7 +56,7 @@ class Vendor:
     tolerations: tuple[Toleration, ...] = ()
     """what all of the vendor's own pods (feature discovery, driver, device plugin) are known to tolerate by default"""
     reserved: tuple[str, ...] = ()
-    """domains, and label names without one, under which a user's vendor writes; OPERATOR_DOMAINS has the others"""
+    """resources and labels of a user's vendor; OPERATOR_DOMAINS has the others'"""
     display: str = ""
 
     def devices(self, name: str) -> bool:
@@ -160,10 +160,16 @@ class Table:
 
     def owner(self, key: str) -> str | None:
         """Whose a label or annotation key is, in words that follow "belongs to"; None where it may be ours."""
-        vendor = next((vendor for vendor in self.vendors if _under(key, vendor.reserved)), None)
+        vendor = next((vendor for vendor in self.vendors if vendor.devices(key) or key in vendor.reserved), None)
         if vendor:
-            return f"vendor {vendor.name}, whose resources or labels lie there"
+            return f"vendor {vendor.name}, whose resource or label it is"
         return "an operator or to Kubernetes itself" if operator_owned(key) else None
+
+    def domain_owner(self, domain: str) -> str | None:
+        """Whose a whole domain is, as ``owner`` says it: any vendor's that writes names right under it."""
+        own = f"{domain}/"
+        vendor = next((item for item in self.vendors if own in map(_domain, item.reserved)), None)
+        return f"vendor {vendor.name}, which writes there" if vendor else self.owner(f"{domain}/x")
 
 
 DEFAULT_TABLE = Table()
@@ -186,7 +192,7 @@ def _custom(entry: Mapping[str, object]) -> Vendor:
         present=labels["present"],
         product=labels["product"],
         memory=labels["memory"],
-        reserved=tuple(dict.fromkeys(name.partition("/")[0] for name in names)),
+        reserved=tuple(dict.fromkeys(names)),
     )
 
 
@@ -200,6 +206,11 @@ def _strings(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
 def operator_owned(key: str) -> bool:
     """Whether a label or annotation key lies under a domain that an operator or Kubernetes itself writes."""
     return _under(key, OPERATOR_DOMAINS)
+
+
+def _domain(name: str) -> str:
+    domain, slash, _name = name.partition("/")
+    return domain + slash
 
 
 def _under(key: str, reserved: Iterable[str]) -> bool:

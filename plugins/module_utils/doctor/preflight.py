@@ -94,14 +94,37 @@ def findings(manifests: Iterable[Mapping[str, Any]], data: Mapping[str, Any] | N
     for runtime in runtimes:
         found += _runtime(view, runtime, data, model.version)
         # A catalogue lies on many a cluster that has not the devices for all of it: only what is new is asked about.
-        if nodes.seen and runtime != there.get(ref_of(runtime)) and ref_of(runtime) not in used and _serves(runtime):
+        if (
+            nodes.seen
+            and not _as_it_is(runtime, there.get(ref_of(runtime)))
+            and ref_of(runtime) not in used
+            and _serves(runtime)
+        ):
             found += _fits(planned.of_runtime(model, runtime), nodes)
     for case in cases:
-        found += _service(view, case, nodes, case.service == there.get(case.ref))
+        found += _service(view, case, nodes, _as_it_is(case.service, there.get(case.ref)))
     named = {(case.namespace, str(case.model_spec.get("runtime"))) for case in cases if case.model_spec.get("runtime")}
     found += selection.hidden_runtimes(view, named)
     found += [item for item in templates.findings(view) if item.object in refs]
     return _once(found), view
+
+
+def _as_it_is(wanted: Mapping[str, Any], live: Mapping[str, Any] | None) -> bool:
+    """Whether the cluster has all that a file says of an object; what servers and KServe add does not count."""
+    if live is None:
+        return False
+    metadata, has = wanted.get("metadata") or {}, live.get("metadata") or {}
+    parts = [(metadata.get(key) or {}, has.get(key) or {}) for key in ("labels", "annotations")]
+    return all(_contained(one, other) for one, other in [(wanted.get("spec") or {}, live.get("spec") or {}), *parts])
+
+
+def _contained(wanted: Any, live: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        said = {key: value for key, value in wanted.items() if value is not None}
+        return isinstance(live, Mapping) and all(_contained(value, live.get(key)) for key, value in said.items())
+    if isinstance(wanted, (list, tuple)):
+        return isinstance(live, (list, tuple)) and len(wanted) == len(live) and all(map(_contained, wanted, live))
+    return str(wanted) == str(live)  # a quantity may be a number in the one and text in the other
 
 
 def _there(data: Mapping[str, Any] | None) -> dict[Ref, dict[str, Any]]:

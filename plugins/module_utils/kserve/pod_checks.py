@@ -20,7 +20,7 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import 
     quantities,
     schema,
 )
-from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import WORKER_CONTAINER
+from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.kinds import CONTAINER, WORKER_CONTAINER
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.problems import WARNING, Problem
 
 Map = dict[str, t.Any]
@@ -117,9 +117,11 @@ _HUGE_PAGES = "hugepages-"
 
 def _amounts(spec: Map) -> Iterator[Problem]:
     """validateContainerResourceName, ValidateResourceQuantityValue, ValidateContainerResourceRequirements."""
+    several = spec.get("workerSpec") is not None
     for path, container in all_containers(spec):
         resources = container.get("resources") or {}
-        limits, requests = (_handed_on(path, container, resources.get(kind) or {}) for kind in ("limits", "requests"))
+        counted = several and container.get("name") == _SERVERS[path.startswith("spec.workerSpec")]
+        limits, requests = (_handed_on(counted, resources.get(kind) or {}) for kind in ("limits", "requests"))
         for kind, amounts in (("limits", limits), ("requests", requests)):
             for name, amount in amounts.items():
                 yield from _impossible(f"{path}.resources.{kind}.{name}", name, amount)
@@ -127,12 +129,16 @@ def _amounts(spec: Map) -> Iterator[Problem]:
             yield from _against_the_limit(f"{path}.resources.requests.{name}", name, asked, limits.get(name))
 
 
-def _handed_on(path: str, container: Map, amounts: Map) -> Map:
-    """Leave a worker's devices out: KServe counts them itself and writes limits and requests alike.
+# the head's server and the workers'
+_SERVERS = (CONTAINER, WORKER_CONTAINER)
+
+
+def _handed_on(counted: bool, amounts: Map) -> Map:
+    """Leave devices out that KServe counts itself, writing limits and requests alike: those of several nodes' servers.
 
     Source: reconcilers/deployment/deployment_reconciler.go, addGPUResourceToDeployment.
     """
-    if path.startswith("spec.workerSpec") and container.get("name") == WORKER_CONTAINER:
+    if counted:
         return {name: amount for name, amount in amounts.items() if not _is_extended(name)}
     return amounts
 

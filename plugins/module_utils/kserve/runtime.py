@@ -217,11 +217,14 @@ def _add_devices(
     """Put an accelerator's resources into a container.
 
     It stands in for a preset's device of the same vendor. What the options say of devices must be the same, and a
-    preset's device of another vendor is what its image is made for: both are refused, not lost.
+    preset's device of another vendor is what its image is made for: both are refused, not lost. Workers may have a
+    number of their own (predictor.go, computeRayNodeAndGPUs).
     """
     resources = container.get("resources", {})
     for kind, amounts in accelerator["resources"].items():
         wanted, (name, amount) = dict(resources.get(kind) or {}), next(iter(amounts.items()))
+        if container.get("name") == kinds.WORKER_CONTAINER:
+            amount = _said_of(name, said, amount)
         for other, value in list(wanted.items()):
             replaced = other == name or _any(accelerator.get("replaces"), other)
             if not replaced and not _any(accelerator.get("excludes"), other):
@@ -236,7 +239,7 @@ def _add_devices(
                 remedy = f"choose a preset for it, or take the other away with {{{kind}: {{{other}: null}}}}"
                 raise SpecError(f"{path}.{kind}.{other}", f"the preset {asks}, and no node has both: {remedy}")
             del wanted[other]
-        resources = {**resources, kind: {**wanted, **amounts}}
+        resources = {**resources, kind: {**wanted, name: amount}}
     container["resources"] = resources
 
 
@@ -257,12 +260,26 @@ def _with_both(asked: Mapping[str, t.Any], own: Mapping[str, t.Any]) -> dict[str
     Terms are alternatives: each of the person's gets the accelerator's expressions beside its own. An empty term, which
     matches no node, stays empty.
     """
+    nodes = _without_empty({"nodeAffinity": own.get("nodeAffinity") or {}})  # an empty one requires nothing
+    own = {**{key: value for key, value in own.items() if key != "nodeAffinity"}, **nodes}
     result = overlay(asked, own)
     terms, more = (_required(item) for item in (own, asked))
     if terms and more:
         both = [_joined(one, other) if _says(one) else one for one in terms for other in (more if _says(one) else [{}])]
         result["nodeAffinity"][_REQUIRED]["nodeSelectorTerms"] = both
     return result
+
+
+def _said_of(device: str, said: Mapping[str, t.Any], otherwise: t.Any) -> t.Any:
+    """How many of a device the options give a container, by limits or requests."""
+    given = (said.get("resources") or {}).values()
+    return next((amounts[device] for amounts in given if device in (amounts or {})), otherwise)
+
+
+def _without_empty(affinity: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """An affinity without the maps and lists that say nothing; terms stay as they are."""
+    found = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in affinity.items()}
+    return {key: value for key, value in found.items() if value not in ({}, [])}
 
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -332,9 +332,12 @@ PATTERN = {"name": "npu", "resources": ["example.com/npu-*"]}
     ("options", "path", "words"),
     [
         ({"vendors": [NPU], "prefix": "example.com"}, "prefix", "vendor npu"),
-        ({"vendors": [NPU], "prefix": "gpu.example.com"}, "prefix", "vendor npu"),
         ({"vendors": [NPU], "prefix": "labels.example.org"}, "prefix", "vendor npu"),
-        ({"vendors": [NPU], "extra_labels": {"example.com/x": "y"}}, "labels[example.com/x]", "vendor npu"),
+        (
+            {"vendors": [NPU], "extra_labels": {"labels.example.org/product": "y"}},
+            "labels[labels.example.org/product]",
+            "vendor npu",
+        ),
         ({"vendors": [NPU], "extra_labels": {"npu-product": "y"}}, "labels[npu-product]", "vendor npu"),
         ({"vendors": [{"name": "x", "resources": ["*.com/npu"]}]}, "vendors", "domain"),
         # there is no name for it
@@ -362,6 +365,26 @@ def test_options_that_make_no_sense(options: dict[str, Any], path: str, words: s
         nodes.make_options(**options)
     assert caught.value.path == path
     assert words in caught.value.message
+
+
+def test_a_taint_without_a_value_is_the_one_that_is_there() -> None:
+    options = nodes.make_options(taints=[{}])
+    bare = {"key": "nvidia.com/gpu", "effect": "NoSchedule"}
+    for there, becomes in (([], {**bare, "value": "present"}), ([bare], bare), ([{**bare, "value": "x"}], None)):
+        subject = node(allocatable={"nvidia.com/gpu": "1"})
+        subject["spec"]["taints"] = there
+        assert nodes.wanted(subject, options)["taints"] == [becomes or there[0]]
+
+
+def test_what_is_taken_away_needs_no_name() -> None:
+    assert nodes.make_options(vendors=[PATTERN], taints=[{}], present=False).taints
+
+
+def test_a_domain_of_ones_own_is_free_beside_a_custom_vendor_in_it() -> None:
+    vendors = [{"name": "npu", "resources": ["example.com/npu"]}]
+    assert nodes.make_options(
+        vendors=vendors, prefix="gpu.example.com", extra_labels={"example.com/tier": "gpu"}
+    ).labels
 
 
 def test_keys_beside_those_of_a_custom_vendor_are_free() -> None:

@@ -172,8 +172,14 @@ def test_a_runtime_for_the_whole_cluster_is_warned_of_too() -> None:
     assert told(runtime, data=hm.taken(hm.node()))["object"]["kind"] == "ClusterServingRuntime"
 
 
+def stored(item: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """An object of a file as a cluster holds it; spec: what its server and KServe have added there."""
+    metadata = {**item["metadata"], "uid": "1", "resourceVersion": "7", "annotations": {"added": "by-kserve"}}
+    return {**item, "metadata": metadata, "spec": {**item["spec"], **spec}, "status": item.get("status", {})}
+
+
 def test_runtimes_that_the_cluster_has_are_judged_by_who_uses_them() -> None:
-    there = hm.taken(hm.node(), gpu_runtime())
+    there = hm.taken(hm.node(), stored(gpu_runtime(), protocolVersions=["v2"]))
     assert codes(gpu_runtime(), data=there) == []
     assert codes(gpu_runtime(), on(), data=there) == ["KS030"]
     changed = gpu_runtime(tolerations=TOLERATED)
@@ -195,7 +201,8 @@ def test_a_runtime_that_makes_no_pods_needs_no_node(spec: dict[str, Any]) -> Non
 def test_a_service_that_runs_needs_no_second_node() -> None:
     holder = hm.pod(ready=True, spec={"nodeName": "gpu-1"}, container={"resources": GPU})
     service = hm.service(ready=True)
-    there = hm.taken(gpu_node(), gpu_runtime(), service, hm.deployment(), hm.replicaset(), holder)
+    live = stored(service, added={"by": "kserve"})
+    there = hm.taken(gpu_node(), gpu_runtime(), live, hm.deployment(), hm.replicaset(), holder)
     assert codes(gpu_runtime(), service, data=there) == []
     # a change makes new pods beside the old ones
     assert codes(gpu_runtime(), on({"labels": {"a": "b"}}), data=there) == ["KS030"]

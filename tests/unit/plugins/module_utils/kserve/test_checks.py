@@ -60,7 +60,11 @@ FIELD = {"fieldRef": {"fieldPath": "metadata.name"}}
         {"labels": {"team": "", "example.com/Team_1": "a.b"}, "nodeSelector": {"nvidia.com/gpu.product": "A100"}},
         {"annotations": {"Example.com/a": "any thing!"}},
         {"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "configMap": {"name": "c"}, "emptyDir": None}]},
-        # KServe counts the GPUs of workers itself
+        # KServe counts the GPUs of several nodes' servers itself
+        {
+            "containers": [{**CONTAINER, "resources": {"requests": {"nvidia.com/gpu": 1}}}],
+            "workerSpec": {"containers": [{"name": "worker-container"}]},
+        },
         {
             "workerSpec": {
                 "containers": [{"name": "worker-container", "resources": {"requests": {"nvidia.com/gpu": 1}}}]

@@ -370,10 +370,30 @@ def test_the_workers_of_several_nodes_get_the_accelerator_too() -> None:
 
 
 def test_a_workers_device_that_contradicts_the_accelerator_is_refused() -> None:
-    worker = {"name": "worker-container", "resources": {"limits": {"nvidia.com/gpu": "4"}}}
+    worker = {"name": "worker-container", "resources": {"limits": {"amd.com/gpu": "4"}}}
     with pytest.raises(SpecError, match="asks for 4") as caught:
         accelerated("nvidia", "kserve-huggingfaceserver-multinode", worker_spec={"containers": [worker]})
-    assert caught.value.path == "spec.workerSpec.containers[0].resources.limits.nvidia.com/gpu"
+    assert caught.value.path == "spec.workerSpec.containers[0].resources.limits.amd.com/gpu"
+
+
+@pytest.mark.parametrize("kinds", [["limits"], ["requests"], ["limits", "requests"]])
+def test_workers_may_have_a_number_of_devices_of_their_own(kinds: list[str]) -> None:
+    worker = {"name": "worker-container", "resources": {kind: {"nvidia.com/gpu": "4"} for kind in kinds}}
+    made = accelerated("nvidia", "kserve-huggingfaceserver-multinode", worker_spec={"containers": [worker]})
+    [built] = made["workerSpec"]["containers"]
+    assert {kind: built["resources"][kind]["nvidia.com/gpu"] for kind in ("limits", "requests")} == {
+        "limits": "4",
+        "requests": "4",
+    }
+    assert made["workerSpec"]["tolerations"]
+
+
+@pytest.mark.parametrize(
+    "node_affinity", [{}, {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}]
+)
+def test_an_empty_affinity_takes_nothing_away(node_affinity: dict[str, t.Any]) -> None:
+    asked = {"vendor": "nvidia", "memory": "40Gi"}
+    assert terms(accelerated(asked, affinity={"nodeAffinity": node_affinity})) == terms(accelerated(asked))
 
 
 def test_fields_beyond_the_table() -> None:
