@@ -37,7 +37,8 @@ $(VENV)/.ready: tests/requirements/dev.txt tests/requirements/uv.txt
 	@echo "environment: creating build/venv (a minute)"
 	@python=$$(tests/tools/python.sh); rm -rf $(VENV); "$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r tests/requirements/uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r tests/requirements/dev.txt
+	@# compiled, as pip does for a user: nothing writes bytecode later, and every start would compile all again
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r tests/requirements/dev.txt
 	@touch $@
 
 collection: env ## mirror the checkout to build/collections, with kubernetes.core beside it
