@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -442,13 +443,16 @@ def _pool_manager(configuration: Any) -> Any:
         from kubernetes.client.rest import RESTClientObject
 
         return RESTClientObject(configuration).pool_manager
-    return urllib3.PoolManager(
-        maxsize=configuration.connection_pool_maxsize,
-        cert_reqs="CERT_REQUIRED" if configuration.verify_ssl else "CERT_NONE",
-        ca_certs=configuration.ssl_ca_cert,
-        cert_file=configuration.cert_file,
-        key_file=configuration.key_file,
-    )
+    verify = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
+    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=verify)
+    if configuration.ssl_ca_cert:
+        context.load_verify_locations(configuration.ssl_ca_cert)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    configuration.forget_files()
+    if not configuration.verify_ssl:  # as the user has it: a warning at each request would be no news
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return urllib3.PoolManager(maxsize=configuration.connection_pool_maxsize, cert_reqs=verify, ssl_context=context)
 
 
 def _retries(method: str) -> Any:

@@ -10,13 +10,12 @@ have one source: ``read`` answers None for all of that.
 
 from __future__ import annotations
 
-import atexit
 import base64
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,16 @@ class PlainConfiguration:
     api_key: dict[str, str] = field(default_factory=dict)
     refresh_api_key_hook: None = None
     connection_pool_maxsize: int = 4
+
+    @cached_property
+    def scratch(self) -> tempfile.TemporaryDirectory[str]:
+        """A folder that only this user can read, for certificates and keys of the kubeconfig."""
+        return tempfile.TemporaryDirectory(prefix="modelserving-kserve-")
+
+    def forget_files(self) -> None:
+        """Once certificates and keys are loaded, they need not lie on a disk."""
+        if "scratch" in vars(self):
+            self.scratch.cleanup()
 
     def auth_settings(self) -> dict[str, dict[str, Any]]:
         """The headers that say who is asking, in the library's form."""
@@ -88,9 +97,9 @@ def _from_kubeconfig(configuration: PlainConfiguration, auth: Mapping[str, Any])
         return False
     configuration.host = cluster["server"]
     configuration.verify_ssl = not cluster.get("insecure-skip-tls-verify", False)
-    configuration.ssl_ca_cert = _file(cluster, "certificate-authority", folder)
-    configuration.cert_file = _file(user, "client-certificate", folder)
-    configuration.key_file = _file(user, "client-key", folder)
+    configuration.ssl_ca_cert = _file(configuration, cluster, "certificate-authority", folder)
+    configuration.cert_file = _file(configuration, user, "client-certificate", folder)
+    configuration.key_file = _file(configuration, user, "client-key", folder)
     configuration.username, configuration.password = user.get("username"), user.get("password")
     if user.get("token"):
         configuration.api_key = {"authorization": f"Bearer {user['token']}"}
@@ -119,20 +128,13 @@ def _named(items: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return found
 
 
-def _file(section: Mapping[str, Any], name: str, folder: Path) -> str | None:
+def _file(configuration: PlainConfiguration, section: Mapping[str, Any], name: str, folder: Path) -> str | None:
     """The path of a certificate or a key; data in the kubeconfig go into a file, which is what Python's ssl reads."""
     data = section.get(f"{name}-data")
     if data:
-        path = Path(_folder()) / name
+        path = Path(configuration.scratch.name) / name
         path.write_bytes(base64.b64decode(data, validate=True))
         return str(path)
     if not section.get(name):
         return None
     return str((folder / section[name]).resolve(strict=True))
-
-
-def _folder() -> str:
-    """A folder that only this user can read, gone when the process ends."""
-    folder = tempfile.mkdtemp(prefix="modelserving-kserve-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

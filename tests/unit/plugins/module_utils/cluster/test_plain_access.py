@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import datetime
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config, plain_access
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
+from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ConfigurationError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 DATA = base64.b64encode(PEM.encode()).decode()
@@ -77,6 +84,19 @@ def seen(configuration: Any) -> Object:
     }
 
 
+@pytest.fixture(scope="module")
+def pair() -> tuple[str, str]:
+    """A certificate and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "one")])
+    begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + datetime.timedelta(days=36500))
+    ).sign(key, hashes.SHA256())
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), key.private_bytes(*plain).decode()
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_is_what_the_library_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = config.load(copy.deepcopy(PLAIN[name]))
@@ -133,9 +153,10 @@ def test_surroundings_that_are_left_to_the_library(variable: str, monkeypatch: p
     assert plain_access.read(auth, config._ATTRIBUTES, complete=False) is None
 
 
-def test_a_plain_configuration_needs_no_import_of_the_library(tmp_path: Path) -> None:
+def test_a_plain_configuration_needs_no_import_of_the_library(tmp_path: Path, pair: tuple[str, str]) -> None:
     path = tmp_path / "kubeconfig"
-    path.write_text(yaml.safe_dump(kubeconfig(token="t")))
+    authority = {**SERVER, "certificate-authority-data": base64.b64encode(pair[0].encode()).decode()}
+    path.write_text(yaml.safe_dump(kubeconfig(authority, token="t")))
     utils = "ansible_collections.modelserving.kserve.plugins.module_utils.cluster"
     root = Path(__file__).parents[5]
     program = (
@@ -152,7 +173,19 @@ def test_a_plain_configuration_needs_no_import_of_the_library(tmp_path: Path) ->
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_keys_are_for_this_user_only_and_go_with_the_process(tmp_path: Path) -> None:
-    found = plain_access.read(PLAIN["certificate"], config._ATTRIBUTES, complete=False)
-    assert found is not None and found.key_file is not None
-    assert Path(found.key_file).parent.stat().st_mode & 0o077 == 0
+def test_keys_are_for_this_user_only_and_go_once_they_are_loaded(pair: tuple[str, str]) -> None:
+    certificate, key = (base64.b64encode(text.encode()).decode() for text in pair)
+    access = kubeconfig(
+        {"server": "https://one.invalid", "certificate-authority-data": certificate},
+        **{"client-certificate-data": certificate, "client-key-data": key},
+    )
+    found = config.load({"kubeconfig": access})
+    folder = Path(found.key_file).parent
+    assert folder.stat().st_mode & 0o077 == 0 and len(list(folder.iterdir())) == 3
+    Client(found)
+    assert not folder.exists()
+
+
+def test_what_is_no_certificate_is_said_before_any_request() -> None:
+    with pytest.raises(ConfigurationError, match="check the certificates"):
+        Client(config.load({"kubeconfig": kubeconfig(token="t")}))
