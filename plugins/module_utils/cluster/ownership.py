@@ -127,6 +127,17 @@ def presentable(live: Mapping[str, Any] | None) -> Object | None:
     return {**{key: value for key, value in live.items() if key != "status"}, "metadata": metadata}
 
 
+_SERVER_SET = ("creationTimestamp", "generation", "resourceVersion", "selfLink", "uid")
+
+
+def as_written(live: Mapping[str, Any] | None) -> Object:
+    """A live object for a diff: what somebody wrote, without what the API server adds to every object; or nothing."""
+    found = presentable(live)
+    if found is None:
+        return {}
+    return {**found, "metadata": {key: value for key, value in found["metadata"].items() if key not in _SERVER_SET}}
+
+
 def _named(content: Mapping[str, Any], item: Mapping[str, Any]) -> Object:
     """*content* with the kind, name and namespace of *item*."""
     kind = {key: item[key] for key in ("apiVersion", "kind") if key in item}

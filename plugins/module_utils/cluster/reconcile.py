@@ -134,7 +134,7 @@ class Change:
     def diff(self) -> dict[str, Any]:
         """What the task speaks of, before and after; empty mappings for what is not there."""
         if self.wanted.body is None:
-            return {"before": ownership.presentable(self.before) or {}, "after": {}}
+            return {"before": ownership.as_written(self.before), "after": {}}
         before, after = ownership.asked_for(self.wanted.body, self.before, self.after, self.manager)
         return {"before": before or {}, "after": after or {}}
 
