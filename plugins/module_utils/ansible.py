@@ -5,23 +5,22 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule, _load_params
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.kubernetes.core.plugins.module_utils import args_common
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve.errors import SpecError
-from ansible_collections.modelserving.kserve.plugins.module_utils.operations import shown
+from ansible_collections.modelserving.kserve.plugins.module_utils.operations import secret_options
 
 # kubernetes.core's own options, so that its variables, module_defaults and habits carry over; one is ours.
 AUTH_ARGUMENTS: dict[str, Any] = {
@@ -34,14 +33,29 @@ _LEAST = {"workers": 1, "max_pods": 1, "tail_lines": 0, "probe_limit": 0, "wait_
 _ABOVE_ZERO = ("request_timeout", "probe_timeout")  # a request that may take no time at all cannot be sent
 
 
-class _Module(AnsibleModule):
+class _Process(AnsibleModule):
     """An AnsibleModule that tells nobody its secrets: no caller in ``invocation``, no log of the host it runs on.
 
-    AnsibleModule does so for whole options (``no_log``). Here secrets also come from variables, an inline kubeconfig
-    and the environment of containers, whose other fields are what a reader of a job log needs.
+    AnsibleModule does so for whole options (``no_log``); operations/secret_options.py has the rest.
     """
 
     params: dict[str, Any]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options as the task gave them."""
+        return {name: value for name, value in _load_params().items() if not name.startswith("_ansible_")}
+
+    @property
+    def diff_mode(self) -> bool:
+        """Whether the task shows diffs."""
+        return bool(self._diff)  # AnsibleModule has no public name for it
+
+    def configuration(self, auth: Mapping[str, Any]) -> Any:
+        """How to reach the cluster, see config.load."""
+        if not config.HAS_KUBERNETES:
+            raise ClusterError(missing_library())
+        return config.load(auth)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         super().exit_json(**self._with_invocation(kwargs))
@@ -64,63 +78,81 @@ class _Module(AnsibleModule):
 
     def _hide_secrets(self) -> dict[str, Any]:
         """The parameters without secrets, which from now on no output holds either."""
-        params, texts = _without_texts(self.params, self.argument_spec)
-        presentable: dict[str, Any] = shown.redacted(params)
-        self.no_log_values.update(_credentials(config.resolve(self.params)))
-        secrets = {str(value) for value in shown.secrets(params)}
-        secrets.update(texts, (repr(text)[1:-1] for text in texts))  # a message quotes a text by its repr
-        if secrets:
-            # Whatever holds such a text loses it, names too: so neither short ones nor what the task also says openly.
-            openly = json.dumps(presentable, default=str)
-            self.no_log_values.update(text for text in secrets if len(text) >= _LONG and text not in openly)
+        presentable, secrets = secret_options.hidden(self.params, self.argument_spec)
+        self.no_log_values.update(secrets)
         return presentable
 
 
-_LONG = 8
+class _Ended(BaseException):
+    """The end of a module in a process that goes on, as SystemExit is elsewhere; result None: see Module.here."""
 
-# What variables can stand in, wherever it is in an option.
-_STRUCTURED = frozenset(
-    ("additional_spec", "builtInAdapter", "built_in_adapter", "containers", "env", "initContainers", "init_containers")
-    + ("runtimes", "workerSpec", "worker_spec")
-)
-_MARKS = "{[:="  # without one of them a text holds no variable's value
+    def __init__(self, result: dict[str, Any] | None) -> None:
+        super().__init__()
+        self.result = result
 
 
-def _without_texts(
-    params: dict[str, Any], argument_spec: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Any], list[str]]:
-    """The parameters less what is text where a structure belongs, and these texts; the same where there is none.
+class _Here:
+    """What _Process is to a Session, in a process that goes on: the same options, and a result instead of an end."""
 
-    A template, or a quote too many, makes a text of a whole list, secrets included. Nobody can tell them apart in it.
-    """
-    texts = [holder[key] for holder, key in _texts(params, argument_spec)]
-    if not texts:
-        return params, []
-    result = copy.deepcopy(params)
-    for holder, key in list(_texts(result, argument_spec)):
-        holder[key] = shown.REDACTED
-    return result, texts
+    check_mode: bool
+    diff_mode: bool
+    given: dict[str, Any]
+    params: dict[str, Any]
 
+    def __init__(
+        self,
+        module: Module,
+        given: dict[str, Any],
+        *,
+        check_mode: bool,
+        diff_mode: bool,
+        invocation: bool,
+        verbose: bool,
+    ) -> None:
+        """Raises _Ended where AnsibleModule has to tell what is wrong with the options, or to warn of them."""
+        constraints = {name: value for name, value in module.constraints.items() if name != "supports_check_mode"}
+        checked = ArgumentSpecValidator(module.argument_spec, **constraints).validate(given)
+        if checked.error_messages or checked._warnings or checked._deprecations:
+            raise _Ended(None)
+        self.check_mode, self.diff_mode, self.given, self.params = (
+            check_mode,
+            diff_mode,
+            given,
+            checked.validated_parameters,
+        )
+        self._secrets = set(checked._no_log_values)
+        self._argument_spec = module.argument_spec
+        self._invocation, self._verbose = invocation, verbose
+        self._warnings: dict[str, None] = {}  # each once, in order
 
-def _texts(params: dict[str, Any], argument_spec: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Any, Any]]:
-    """Where such texts stand: a mapping or list and the key or index there."""
-    for name, option in argument_spec.items():
-        structured = "dict" in (option.get("type"), option.get("elements"))
-        for key in (name, *(option.get("aliases") or ())):
-            if key in params:
-                yield from _text_at(params, key, structured)
+    def configuration(self, auth: Mapping[str, Any]) -> Any:
+        """How to reach the cluster, without programs and files of the library."""
+        configuration = config.load(auth, library=False) if config.HAS_KUBERNETES else None
+        if configuration is None:
+            raise _Ended(None)
+        return configuration
 
+    def warn(self, text: str) -> None:
+        self._warnings[text] = None
 
-def _text_at(holder: Any, key: Any, structured: bool) -> Iterator[tuple[Any, Any]]:
-    value = holder[key]
-    if isinstance(value, dict):
-        for name in value:
-            yield from _text_at(value, name, name in _STRUCTURED)
-    elif isinstance(value, list):
-        for index in range(len(value)):
-            yield from _text_at(value, index, structured)
-    elif structured and isinstance(value, str) and any(mark in value for mark in _MARKS):
-        yield holder, key
+    def exit_json(self, **result: Any) -> NoReturn:
+        raise _Ended(self._shown(result))
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        raise _Ended(self._shown({**result, "failed": True, "msg": msg}))
+
+    def _shown(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The result as it comes out of a process: JSON, without secrets."""
+        presentable, secrets = secret_options.hidden(self.params, self._argument_spec)
+        if self._invocation:
+            result["invocation"] = {"module_args": presentable}
+        if not self._verbose:
+            result.pop("exception", None)
+        if self._warnings:
+            result["warnings"] = list(self._warnings)
+        # as in AnsibleModule, `changed` survives a secret "True"
+        kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
+        return {**remove_values(json.loads(json.dumps(result)), self._secrets | secrets), **kept}
 
 
 class Session:
@@ -129,10 +161,10 @@ class Session:
     ``partial`` tells what is known so far: a failure returns it beside its message, so that nothing done is lost.
     """
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: _Process | _Here) -> None:
         self.params: dict[str, Any] = module.params
         self.check_mode: bool = module.check_mode
-        self.diff_mode: bool = module._diff  # AnsibleModule has no public name for it
+        self.diff_mode: bool = module.diff_mode
         self.partial: Callable[[], dict[str, Any]] = dict
         self._module = module
         self._client: Client | None = None
@@ -140,7 +172,7 @@ class Session:
     @property
     def given(self) -> dict[str, Any]:
         """The options as the task gave them: AnsibleModule turns 1.10 into "1.1" and true into "True" in ``params``."""
-        return {name: value for name, value in _load_params().items() if not name.startswith("_ansible_")}
+        return self._module.given
 
     @property
     def client(self) -> Client:
@@ -150,11 +182,9 @@ class Session:
         return self._client
 
     def _connect(self) -> Client:
-        if not config.HAS_KUBERNETES:
-            self.fail(missing_library())
         auth = config.resolve(self.params)
         return Client(
-            config.load(auth),
+            self._module.configuration(auth),
             timeout=self.params["request_timeout"],
             impersonate_user=auth.get("impersonate_user"),
             impersonate_groups=auth.get("impersonate_groups"),
@@ -181,25 +211,57 @@ class Session:
             return {}
 
 
-@contextmanager
-def open_module(argument_spec: Mapping[str, Any], *, cluster: bool = True, **options: Any) -> Iterator[Session]:
-    """A module's frame: ``with open_module({...}) as session: session.exit(**run(session))``.
+class Module:
+    """A module: its options, and its work in a Session, which ``session.exit`` or ``session.fail`` ends."""
 
-    cluster: whether the auth options belong to it. ClusterError and SpecError become one clear failure.
-    """
+    def __init__(self, work: Callable[[Session], None], argument_spec: Mapping[str, Any], **constraints: Any) -> None:
+        """constraints: mutually_exclusive and the like, as for AnsibleModule."""
+        self.argument_spec = dict(argument_spec)
+        self.constraints = constraints
+        self._work = work
+
+    def __call__(self) -> None:
+        """Run as Ansible runs modules: in a process of its own, which ends with it."""
+        self._run(_Process(argument_spec=self.argument_spec, **self.constraints))
+
+    def here(
+        self, given: dict[str, Any], *, check_mode: bool, diff_mode: bool, invocation: bool, verbose: bool
+    ) -> dict[str, Any] | None:
+        """Run in this process, and return what the module's own would have printed.
+
+        given: the options as JSON has them; invocation: whether to return them, too; verbose: with tracebacks.
+        None, and nothing done, where it has to be a process of its own: options that AnsibleModule refuses or warns of
+        are told in its words, and the `kubernetes` library starts programs and leaves files until the process ends.
+        """
+        try:
+            modes = {"check_mode": check_mode, "diff_mode": diff_mode, "invocation": invocation, "verbose": verbose}
+            self._run(_Here(self, given, **modes))
+        except _Ended as ended:
+            return ended.result
+        raise AssertionError("the module did not end")
+
+    def _run(self, face: _Process | _Here) -> None:
+        """ClusterError and SpecError become one clear failure."""
+        session = Session(face)
+        try:
+            _check_numbers(session.params)
+            self._work(session)
+        except (ClusterError, SpecError) as error:
+            session.fail(str(error))
+        except Exception as error:  # a defect of ours: say so, and keep what is needed to report it
+            session.fail(
+                f"modelserving.kserve met a defect of its own ({type(error).__name__}: {error}): please report it "
+                "with the traceback, which -vvv and ANSIBLE_DISPLAY_TRACEBACK=always show.",
+                exception=traceback.format_exc(),
+            )
+
+
+def module(
+    argument_spec: Mapping[str, Any], *, cluster: bool = True, **constraints: Any
+) -> Callable[[Callable[[Session], None]], Module]:
+    """Make a module of a function that does its work; cluster: whether the auth options belong to it."""
     arguments = {**(AUTH_ARGUMENTS if cluster else {}), **argument_spec}
-    session = Session(_Module(argument_spec=arguments, **options))
-    try:
-        _check_numbers(session.params)
-        yield session
-    except (ClusterError, SpecError) as error:
-        session.fail(str(error))
-    except Exception as error:  # a defect of ours: say so, and keep what is needed to report it
-        session.fail(
-            f"modelserving.kserve met a defect of its own ({type(error).__name__}: {error}): please report it "
-            "with the traceback that -vvv shows.",
-            exception=traceback.format_exc(),
-        )
+    return lambda work: Module(work, arguments, supports_check_mode=True, **constraints)
 
 
 def missing_library() -> str:
@@ -221,36 +283,3 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
             raise SpecError(name, f"must be more than 0 seconds, not {value:g}")
         if not (value >= least and math.isfinite(value)):
             raise SpecError(name, f"must be {least} or more, not {value:g}")
-
-
-_SECRET_OPTIONS = ("api_key", "password")
-_SECRET_HEADERS = ("proxy_basic_auth", "basic_auth")
-_SECRET_KEYS = ("token", "password", "client-key-data", "access-token", "refresh-token", "id-token", "client-secret")
-
-
-def _credentials(auth: Mapping[str, Any]) -> set[str]:
-    """The secrets in resolved auth options, wherever they came from."""
-    headers = auth.get("proxy_headers")
-    found = [auth.get(name) for name in _SECRET_OPTIONS]
-    found += [headers.get(name) for name in _SECRET_HEADERS] if isinstance(headers, Mapping) else []
-    found += [_password(auth.get(name)) for name in ("proxy", "host")]
-    # options that AnsibleModule refused have any type
-    return {text for text in found if text and isinstance(text, str)} | _strings_under_secret_keys(
-        auth.get("kubeconfig")
-    )
-
-
-def _password(url: Any) -> str | None:
-    try:
-        return urlsplit(url).password if isinstance(url, str) else None
-    except ValueError:
-        return None
-
-
-def _strings_under_secret_keys(value: Any) -> set[str]:
-    if isinstance(value, Mapping):
-        found = {item for key, item in value.items() if key in _SECRET_KEYS and isinstance(item, str) and item}
-        return found.union(*(_strings_under_secret_keys(item) for item in value.values()))
-    if isinstance(value, list):
-        return set().union(*(_strings_under_secret_keys(item) for item in value))
-    return set()

@@ -359,21 +359,21 @@ def task_of(params: dict[str, Any], check_mode: bool) -> gpu_nodes.Task:
     )
 
 
-def main() -> None:
+@ansible.module(ARGUMENTS)
+def main(session: ansible.Session) -> None:
     """Run the module."""
-    with ansible.open_module(ARGUMENTS, supports_check_mode=True) as session:
-        outcome = gpu_nodes.Outcome()
-        session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-        try:
-            gpu_nodes.run(session.client, task_of(session.params, session.check_mode), outcome)
-        finally:
-            for warning in outcome.warnings:
-                session.warn(warning)
-        failures = outcome.failures()
-        if failures:
-            more = f" ({len(failures) - 1} more failed, see results)" if len(failures) > 1 else ""
-            session.fail(f"{failures[0]}{more}")
-        session.exit(**session.partial())
+    outcome = gpu_nodes.Outcome()
+    session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
+    try:
+        gpu_nodes.run(session.client, task_of(session.params, session.check_mode), outcome)
+    finally:
+        for warning in outcome.warnings:
+            session.warn(warning)
+    failures = outcome.failures()
+    if failures:
+        more = f" ({len(failures) - 1} more failed, see results)" if len(failures) > 1 else ""
+        session.fail(f"{failures[0]}{more}")
+    session.exit(**session.partial())
 
 
 if __name__ == "__main__":

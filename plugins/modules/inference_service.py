@@ -466,7 +466,7 @@ results:
       elements: str
 """
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.kserve import service
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import inference_services
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.inference import SAMPLE_OPTIONS
@@ -489,26 +489,25 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
+@module(
+    ARGUMENTS,
+    required_one_of=[["name", "services"]],
+    mutually_exclusive=[["name", "services"], ["namespace", "namespaces"]],
+)
+def main(session: Session) -> None:
     """Run the module."""
-    with open_module(
-        ARGUMENTS,
-        supports_check_mode=True,
-        required_one_of=[["name", "services"]],
-        mutually_exclusive=[["name", "services"], ["namespace", "namespaces"]],
-    ) as session:
-        task = inference_services.task_of(session.params, session.given, check_mode=session.check_mode)
-        result = inference_services.Result()
-        session.partial = result.plain
-        try:
-            inference_services.run(session.client, task, result)
-        finally:
-            for text in result.warnings:
-                session.warn(text)
-        failure = result.failure()
-        if failure:
-            session.fail(failure)
-        session.exit(diff=result.diff(), **result.plain())
+    task = inference_services.task_of(session.params, session.given, check_mode=session.check_mode)
+    result = inference_services.Result()
+    session.partial = result.plain
+    try:
+        inference_services.run(session.client, task, result)
+    finally:
+        for text in result.warnings:
+            session.warn(text)
+    failure = result.failure()
+    if failure:
+        session.fail(failure)
+    session.exit(diff=result.diff(), **result.plain())
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ summary:
 
 import dataclasses
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import health
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations.inference import SAMPLE_OPTIONS
 
@@ -243,19 +243,19 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
+@module(ARGUMENTS)
+def main(session: Session) -> None:
     """Run the module."""
-    with open_module(ARGUMENTS, supports_check_mode=True) as session:
-        task = health.task_of(session.params, session.given)
-        if session.check_mode:
-            task = dataclasses.replace(task, samples={})
-        found = health.run(session.client, task)
-        for warning in found.warnings:
-            session.warn(warning)
-        result = health.report(task, found)
-        if not result["healthy"] and session.params["fail"]:
-            session.fail(health.failure(result), changed=False, **result)
-        session.exit(changed=False, **result)
+    task = health.task_of(session.params, session.given)
+    if session.check_mode:
+        task = dataclasses.replace(task, samples={})
+    found = health.run(session.client, task)
+    for warning in found.warnings:
+        session.warn(warning)
+    result = health.report(task, found)
+    if not result["healthy"] and session.params["fail"]:
+        session.fail(health.failure(result), changed=False, **result)
+    session.exit(changed=False, **result)
 
 
 if __name__ == "__main__":

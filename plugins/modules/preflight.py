@@ -123,7 +123,7 @@ kubernetes_version:
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import bundle, collect, diagnose
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import snapshot as snap
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor.findings import ref_of
@@ -180,9 +180,10 @@ def _snapshot(session: Session) -> dict[str, Any] | None:
     return collect.collect(session.client, namespaces=given["namespaces"], probe="none", logs=False, dry_run=False)
 
 
-def main() -> None:
-    with open_module(ARGUMENTS, supports_check_mode=True) as session:
-        session.exit(**run(session))
+@module(ARGUMENTS)
+def main(session: Session) -> None:
+    """Run the module."""
+    session.exit(**run(session))
 
 
 if __name__ == "__main__":

@@ -285,18 +285,18 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
+@ansible.module(ARGUMENTS)
+def main(session: ansible.Session) -> None:
     """Run the module."""
-    with ansible.open_module(ARGUMENTS, supports_check_mode=True) as session:
-        outcome = status.Outcome()
-        session.partial = lambda: {"changed": False, **outcome.result}
-        try:
-            status.run(lambda: session.client, status.task_of(session.params), outcome)
-        except status.InputError as error:
-            session.fail(str(error))
-        if outcome.failure:
-            session.fail(outcome.failure)
-        session.exit(**session.partial())
+    outcome = status.Outcome()
+    session.partial = lambda: {"changed": False, **outcome.result}
+    try:
+        status.run(lambda: session.client, status.task_of(session.params), outcome)
+    except status.InputError as error:
+        session.fail(str(error))
+    if outcome.failure:
+        session.fail(outcome.failure)
+    session.exit(**session.partial())
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ kserve_version:
   sample: {number: 0.20.0, origin: found}
 """
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.operations import selection_info
 
 ARGUMENTS = {
@@ -113,13 +113,13 @@ ARGUMENTS = {
 }
 
 
-def main() -> None:
+@module(ARGUMENTS)
+def main(session: Session) -> None:
     """Run the module."""
-    with open_module(ARGUMENTS, supports_check_mode=True) as session:
-        seen = selection_info.run(session.client, selection_info.task_of(session.params))
-        if seen.version and seen.version.warning:
-            session.warn(seen.version.warning)
-        session.exit(changed=False, **seen.plain())
+    seen = selection_info.run(session.client, selection_info.task_of(session.params))
+    if seen.version and seen.version.warning:
+        session.warn(seen.version.warning)
+    session.exit(changed=False, **seen.plain())
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ logs:
 
 from typing import Any
 
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import ClusterError
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.resources import POD, Resource
 from ansible_collections.modelserving.kserve.plugins.module_utils.doctor import containers, redact
@@ -171,9 +171,10 @@ def _read(session: Session, log: dict[str, Any], known: redact.Redactor) -> dict
     return {**log, "text": known.everywhere(redact.text(text), keep=log.values()), "error": None}
 
 
-def main() -> None:
-    with open_module(ARGUMENTS, supports_check_mode=True) as session:
-        session.exit(**run(session))
+@module(ARGUMENTS)
+def main(session: Session) -> None:
+    """Run the module."""
+    session.exit(**run(session))
 
 
 if __name__ == "__main__":

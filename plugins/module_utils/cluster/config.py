@@ -73,13 +73,19 @@ def _proxy_headers(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def load(auth: Mapping[str, Any]) -> Any:
+def load(auth: Mapping[str, Any], *, library: bool = True) -> Any:
     """A ``kubernetes.client.Configuration``, or a PlainConfiguration, from resolved options (see ``resolve``).
 
     As in kubernetes.core: a host with credentials is enough; else a named kubeconfig or context; else the pod's own
     service account; else the default kubeconfig. Raises ConfigurationError.
+
+    library: whether the `kubernetes` library may be used; None where it is needed and may not.
     """
-    configuration = plain_access.read(auth, _ATTRIBUTES, complete=_complete(auth)) or _read_by_library(auth)
+    configuration = plain_access.read(auth, _ATTRIBUTES, complete=_complete(auth))
+    if configuration is None:
+        if not library:
+            return None
+        configuration = _read_by_library(auth)
     configuration.host = str(configuration.host).rstrip("/")
     if "api_key" in auth:
         configuration.api_key = {"authorization": f"Bearer {auth['api_key']}"}

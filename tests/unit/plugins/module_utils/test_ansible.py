@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Session, open_module
+from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Module, Session, module
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import config
 
 ARGUMENTS: dict[str, Any] = {
@@ -35,20 +35,25 @@ def exits(session: Session) -> None:
     session.exit(changed=False)
 
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
+def printed(main: Module, options: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The result of a module in a process of its own, as with -vvv."""
+    with patch_module_args({"_ansible_inject_invocation": True, **options}), pytest.raises(SystemExit):
+        main()
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+@pytest.fixture(params=["in a process of its own", "here"])
+def run(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
     """A module with these options whose work is the given function; its result, as with -vvv."""
 
     def call(work: Callable[[Session], None] = exits, *, cluster: bool = True, **options: Any) -> dict[str, Any]:
-        arguments = {"_ansible_inject_invocation": True, **options}
-        with (
-            patch_module_args(arguments),
-            pytest.raises(SystemExit),
-            open_module(ARGUMENTS, cluster=cluster) as session,
-        ):
-            work(session)
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return result
+        main = module(ARGUMENTS, cluster=cluster)(work)
+        result = None
+        if request.param == "here":
+            given = json.loads(json.dumps(options))
+            result = main.here(given, check_mode=False, diff_mode=False, invocation=True, verbose=True)
+        return printed(main, options, capsys) if result is None else result
 
     return call
 
@@ -154,14 +159,17 @@ def test_options_of_a_wrong_type_are_refused_and_nothing_else(run: Run) -> None:
     assert result["failed"] and "exception" not in result
 
 
-def test_nothing_of_it_reaches_the_system_log(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_it_reaches_the_system_log(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     logged: list[str] = []
 
     def log(self: AnsibleModule, msg: str, log_args: dict[str, Any] | None = None) -> None:
         logged.append(f"{msg} {log_args}")
 
     monkeypatch.setattr(AnsibleModule, "log", log)
-    run(containers=[container(API_PASSWORD="hunter2", LOG_LEVEL="debug")], kubeconfig=KUBECONFIG)
+    options = {"containers": [container(API_PASSWORD="hunter2", LOG_LEVEL="debug")], "kubeconfig": KUBECONFIG}
+    printed(module(ARGUMENTS)(exits), options, capsys)
     assert "debug" in logged[0]
     assert "hunter2" not in str(logged) and "sesame-open" not in str(logged)
 
@@ -239,3 +247,49 @@ def test_a_defect_in_the_telling_does_not_hide_the_first(run: Run) -> None:
         raise KeyError("late")
 
     assert "KeyError: 'late'" in run(work)["msg"]
+
+
+# -- in a process that goes on ------------------------------------------------------------------------------------
+
+
+def here(work: Callable[[Session], None] = exits, *, verbose: bool = False, **options: Any) -> dict[str, Any] | None:
+    return module(ARGUMENTS)(work).here(options, check_mode=True, diff_mode=True, invocation=verbose, verbose=verbose)
+
+
+def test_a_session_is_told_how_it_runs() -> None:
+    def work(session: Session) -> None:
+        session.warn("twice")
+        session.warn("twice")
+        session.exit(changed=True, modes=(session.check_mode, session.diff_mode), given=session.given)
+
+    result = here(work, name=7)
+    assert result == {"changed": True, "modes": [True, True], "given": {"name": 7}, "warnings": ["twice"]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"workers": "many"},
+        {"nmae": "a"},
+        {"workerSpec": {}, "worker_spec": {}},  # AnsibleModule warns
+    ],
+)
+def test_what_is_wrong_with_options_is_left_to_ansible(options: dict[str, Any]) -> None:
+    assert here(lambda _session: pytest.fail("it ran"), **options) is None
+
+
+@pytest.mark.parametrize(
+    "access", [{"host": "https://h", "api_key": "k"}, {"host": "http://h", "api_key": "k", "proxy": "http://p"}]
+)
+def test_what_needs_the_library_is_left_to_a_process_of_its_own(access: dict[str, Any]) -> None:
+    assert here(lambda session: session.exit(changed=bool(session.client)), **access) is None
+
+
+def test_a_defect_keeps_its_traceback_for_those_who_ask() -> None:
+    def work(_session: Session) -> None:
+        raise KeyError("late")
+
+    for verbose in (True, False):
+        result = here(work, verbose=verbose)
+        assert result is not None and result["failed"] and ("exception" in result) is verbose
+        assert ("invocation" in result) is verbose

@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, modelserving.kserve contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""M(modelserving.kserve.inference_service), which runs in Ansible's own process where it can."""
+
+from __future__ import annotations
+
+from ansible_collections.modelserving.kserve.plugins.modules import inference_service
+from ansible_collections.modelserving.kserve.plugins.plugin_utils.in_process import InProcess
+
+
+class ActionModule(InProcess):
+    """See InProcess."""
+
+    module = inference_service.main
