@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster import resources
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.client import PAGE, Client
 from ansible_collections.modelserving.kserve.plugins.module_utils.cluster.errors import Denied, Forbidden
@@ -287,7 +289,7 @@ AROUND = {"apiGroups": ["serving.kserve.io"], "resources": ["inferenceservices",
 
 
 @pytest.fixture
-def person(client: Client) -> Callable[..., Object]:
+def person(client: Client, kubeconfig: str) -> Callable[..., Object]:
     """``person(namespace, rules, around=True)``: a kubeconfig of somebody with just these rights there."""
 
     def make(namespace: str, rules: list[Object], around: bool = True) -> Object:
@@ -295,7 +297,7 @@ def person(client: Client) -> Callable[..., Object]:
         _allow(client, namespace, rules, around)
         path = resources.SERVICEACCOUNT.path(namespace, "person", "token")
         token = client.request("POST", path, body={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"})
-        return _kubeconfig(client, token["status"]["token"])
+        return _as_person(kubeconfig, token["status"]["token"])
 
     return make
 
@@ -315,16 +317,10 @@ def _allow(client: Client, namespace: str, rules: list[Object], around: bool, ho
     client.create(binding, _named(api, "RoleBinding", namespace, roleRef=reference, subjects=[subject]), namespace)
 
 
-def _kubeconfig(client: Client, token: str) -> Object:
-    authority = client._configuration.ssl_ca_cert
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": client.host, "certificate-authority": authority}}],
-        "users": [{"name": "u", "user": {"token": token}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
+def _as_person(kubeconfig: str, token: str) -> Object:
+    """The cluster of a kubeconfig with a token for its user."""
+    access: Object = yaml.safe_load(Path(kubeconfig).read_text())
+    return {**access, "users": [{**user, "user": {"token": token}} for user in access["users"]]}
 
 
 def test_who_may_only_read_gets_an_unconfirmed_answer(
