@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import sys
@@ -152,7 +153,13 @@ class _Here:
             result["warnings"] = list(self._warnings)
         # as in AnsibleModule, `changed` survives a secret "True"
         kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
-        return {**remove_values(json.loads(json.dumps(result)), self._secrets | secrets), **kept}
+        cleaned = remove_values(result, self._secrets | secrets)
+        return {**json.loads(json.dumps(cleaned, default=_as_json)), **kept}
+
+
+def _as_json(value: Any) -> Any:
+    """What AnsibleModule makes of values that JSON does not know: dates and sets."""
+    return value.isoformat() if isinstance(value, datetime.date) else list(value)
 
 
 class Session:

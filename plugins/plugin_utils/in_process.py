@@ -10,21 +10,27 @@ starting Python and importing the same libraries again take longer than the work
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action.normal import ActionModule as Normal
 from ansible.utils.display import Display
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import Module
 
 Variables = Mapping[str, Any]
+
+
+# Whoever wants a process for each task, as for its line in the system log, sets this variable to false.
+SWITCH = "modelserving_in_process"
 
 
 class InProcess(Normal):
@@ -44,20 +50,27 @@ class InProcess(Normal):
             self._connection.transport == "local"
             and not self._connection.become
             and not self._task.async_val
+            and not self._task.timeout  # a process can be left at once, threads that wait for an answer cannot
             and not any(self._task.environment or ())
             and not constants.DEFAULT_KEEP_REMOTE_FILES  # somebody wants to look at the module
-            and self._interpreter(task_vars) == sys.executable
+            and boolean(self._variable(SWITCH, task_vars, default=True), strict=False)
+            and self._variable("ansible_python_interpreter", task_vars) == sys.executable
         )
 
-    def _interpreter(self, task_vars: Variables) -> Any:
+    def _variable(self, name: str, task_vars: Variables, default: Any = None) -> Any:
+        """A variable of the host that runs the module; None where it cannot be told."""
         delegate = self._task.delegate_to
-        variables = task_vars["ansible_delegated_vars"][delegate] if delegate else task_vars
-        return self._templar.template(variables.get("ansible_python_interpreter"))
+        variables = task_vars.get("ansible_delegated_vars", {}).get(delegate, {}) if delegate else task_vars
+        try:
+            return self._templar.template(variables.get(name, default))
+        except AnsibleError:  # Ansible says what is wrong with it, or goes on without
+            return None
 
     def _run_here(self, task_vars: Variables) -> dict[str, Any] | None:
         given = _json(self._task.args)
         if given is None:
             return None
+        logging.getLogger("urllib3").propagate = False  # Ansible's log_path takes everything, and knows no no_log
         with _folder(self._loader.get_basedir()):  # where the local connection runs modules
             result = self.module.here(
                 given,
@@ -93,9 +106,12 @@ def _setting(name: str, *, default: Any, task_vars: Variables | None = None) -> 
 @contextmanager
 def _folder(path: str) -> Iterator[None]:
     """Be in a folder: relative paths of the task start there."""
-    before = Path.cwd()
+    before = None
+    with suppress(OSError):  # the folder that a command was started in may be gone, or another user's
+        before = Path.cwd()
     os.chdir(path)
     try:
         yield
     finally:
-        os.chdir(before)
+        with suppress(OSError):
+            os.chdir(before or path)

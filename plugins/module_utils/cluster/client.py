@@ -448,11 +448,16 @@ def _pool_manager(configuration: Any) -> Any:
     if configuration.ssl_ca_cert:
         context.load_verify_locations(configuration.ssl_ca_cert)
     if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+        context.load_cert_chain(configuration.cert_file, configuration.key_file, password=_no_password)
     configuration.forget_files()
     if not configuration.verify_ssl:  # as the user has it: a warning at each request would be no news
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     return urllib3.PoolManager(maxsize=configuration.connection_pool_maxsize, cert_reqs=verify, ssl_context=context)
+
+
+def _no_password() -> str:
+    """For an encrypted key, where ssl would ask on the terminal and wait."""
+    raise ValueError("the client's key is encrypted, and a task can ask nobody for its password")
 
 
 def _retries(method: str) -> Any:

@@ -83,10 +83,13 @@ def said(result: Object) -> Object:
     return {**kept, "object": {**item, "metadata": metadata}}
 
 
-def play(folder: Path, kubeconfig: str, tasks: list[Object], *, python: str = sys.executable) -> list[Object]:
+def play(
+    folder: Path, kubeconfig: str, tasks: list[Object], *, python: str = sys.executable, log: Path | None = None
+) -> list[Object]:
     """Run *tasks* in one playbook with the mirrored collection; the registered result of each.
 
-    python: what modules run with; Ansible's own runs this collection's in Ansible's process.
+    python: what modules run with; Ansible's own runs this collection's in Ansible's process; log: what is printed, with
+    -vvv.
     """
     answers = folder / "answers.json"
     registered = [
@@ -99,13 +102,15 @@ def play(folder: Path, kubeconfig: str, tasks: list[Object], *, python: str = sy
     book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [*registered, save]}]))
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", "-c", "local", book]
     done = subprocess.run(
-        [*command, "-e", f"ansible_python_interpreter={python}"],
+        [*command, "-e", f"ansible_python_interpreter={python}", *(["-vvv"] if log else [])],
         env={**environment(), "K8S_AUTH_KUBECONFIG": kubeconfig},
         capture_output=True,
         text=True,
         timeout=900,
     )
     said = done.stdout + done.stderr
+    if log:
+        log.write_text(said)
     assert done.returncode == 0 and "errantly" not in said, said[-5000:]
     found: list[Object] = json.loads(answers.read_text())
     return found

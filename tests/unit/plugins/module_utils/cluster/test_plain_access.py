@@ -189,3 +189,16 @@ def test_keys_are_for_this_user_only_and_go_once_they_are_loaded(pair: tuple[str
 def test_what_is_no_certificate_is_said_before_any_request() -> None:
     with pytest.raises(ConfigurationError, match="check the certificates"):
         Client(config.load({"kubeconfig": kubeconfig(token="t")}))
+
+
+def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(pair: tuple[str, str], tmp_path: Path) -> None:
+    key = serialization.load_pem_private_key(pair[1].encode(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"sesame")
+    )
+    files = {"ca_cert": pair[0].encode(), "client_cert": pair[0].encode(), "client_key": locked}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    access = {"host": "https://h", **{name: str(tmp_path / name) for name in files}}
+    with pytest.raises(ConfigurationError, match="key is encrypted"):
+        Client(config.load(access))
