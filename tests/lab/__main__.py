@@ -243,6 +243,9 @@ def main() -> int:
     parser.add_argument("--cluster", default=os.environ.get("LAB_CLUSTER", "lab"))
     parser.add_argument("--batch", type=int, default=BATCH)
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.cases if not [*names([name]), *exclusive.wanted([name])]]
+    if unknown:
+        parser.error(f"no case is called, or begins with, {', '.join(unknown)}")
     lab = Lab(facts(arguments.cluster))
     lab.prepare()
     wanted = list(names(arguments.cases))
