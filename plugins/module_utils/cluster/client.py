@@ -443,16 +443,28 @@ def _pool_manager(configuration: Any) -> Any:
         from kubernetes.client.rest import RESTClientObject
 
         return RESTClientObject(configuration).pool_manager
+    if configuration.tls is None:
+        try:
+            configuration.tls = _tls(configuration)
+        finally:
+            configuration.forget_files()
+    if not configuration.verify_ssl:  # as the user has it: a warning at each request would be no news
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return urllib3.PoolManager(
+        maxsize=configuration.connection_pool_maxsize,
+        cert_reqs=configuration.tls.verify_mode,
+        ssl_context=configuration.tls,
+    )
+
+
+def _tls(configuration: PlainConfiguration) -> ssl.SSLContext:
     verify = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
     context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=verify)
     if configuration.ssl_ca_cert:
         context.load_verify_locations(configuration.ssl_ca_cert)
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file, password=_no_password)
-    configuration.forget_files()
-    if not configuration.verify_ssl:  # as the user has it: a warning at each request would be no news
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    return urllib3.PoolManager(maxsize=configuration.connection_pool_maxsize, cert_reqs=verify, ssl_context=context)
+    return context
 
 
 def _no_password() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class PlainConfiguration:
     api_key: dict[str, str] = field(default_factory=dict)
     refresh_api_key_hook: None = None
     connection_pool_maxsize: int = 4
+    tls: ssl.SSLContext | None = None  # once certificates and keys are loaded
 
     @cached_property
     def scratch(self) -> tempfile.TemporaryDirectory[str]:

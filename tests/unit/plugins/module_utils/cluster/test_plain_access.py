@@ -184,6 +184,7 @@ def test_keys_are_for_this_user_only_and_go_once_they_are_loaded(pair: tuple[str
     assert folder.stat().st_mode & 0o077 == 0 and len(list(folder.iterdir())) == 3
     Client(found)
     assert not folder.exists()
+    Client(found)  # what was loaded is kept
 
 
 def test_what_is_no_certificate_is_said_before_any_request() -> None:
