@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, _load_params
@@ -111,16 +112,11 @@ class _Here:
         verbose: bool,
     ) -> None:
         """Raises _Ended where AnsibleModule has to tell what is wrong with the options, or to warn of them."""
-        constraints = {name: value for name, value in module.constraints.items() if name != "supports_check_mode"}
-        checked = ArgumentSpecValidator(module.argument_spec, **constraints).validate(given)
+        checked = ArgumentSpecValidator(module.argument_spec, **module.constraints).validate(given)
         if checked.error_messages or checked._warnings or checked._deprecations:
             raise _Ended(None)
-        self.check_mode, self.diff_mode, self.given, self.params = (
-            check_mode,
-            diff_mode,
-            given,
-            checked.validated_parameters,
-        )
+        self.check_mode, self.diff_mode = check_mode, diff_mode
+        self.given, self.params = given, checked.validated_parameters
         self._secrets = set(checked._no_log_values)
         self._argument_spec = module.argument_spec
         self._invocation, self._verbose = invocation, verbose
@@ -201,6 +197,15 @@ class Session:
         """Show a warning in the job log."""
         self._module.warn(text)
 
+    @contextmanager
+    def telling(self, warnings: Iterable[str]) -> Iterator[None]:
+        """Do the work inside; what *warnings* have come to by its end is shown, however it ends."""
+        try:
+            yield
+        finally:
+            for text in warnings:
+                self.warn(text)
+
     def exit(self, **result: Any) -> NoReturn:
         """End the module well."""
         self._module.exit_json(**result)
@@ -229,7 +234,7 @@ class Module:
 
     def __call__(self) -> None:
         """Run as Ansible runs modules: in a process of its own, which ends with it."""
-        self._run(_Process(argument_spec=self.argument_spec, **self.constraints))
+        self._run(_Process(argument_spec=self.argument_spec, supports_check_mode=True, **self.constraints))
 
     def here(
         self, given: dict[str, Any], *, check_mode: bool, diff_mode: bool, invocation: bool, verbose: bool
@@ -268,7 +273,7 @@ def module(
 ) -> Callable[[Callable[[Session], None]], Module]:
     """Make a module of a function that does its work; cluster: whether the auth options belong to it."""
     arguments = {**(AUTH_ARGUMENTS if cluster else {}), **argument_spec}
-    return lambda work: Module(work, arguments, supports_check_mode=True, **constraints)
+    return lambda work: Module(work, arguments, **constraints)
 
 
 def missing_library() -> str:

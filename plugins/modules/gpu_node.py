@@ -364,11 +364,8 @@ def main(session: ansible.Session) -> None:
     """Run the module."""
     outcome = gpu_nodes.Outcome()
     session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-    try:
+    with session.telling(outcome.warnings):
         gpu_nodes.run(session.client, task_of(session.params, session.check_mode), outcome)
-    finally:
-        for warning in outcome.warnings:
-            session.warn(warning)
     failures = outcome.failures()
     if failures:
         more = f" ({len(failures) - 1} more failed, see results)" if len(failures) > 1 else ""

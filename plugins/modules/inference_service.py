@@ -499,11 +499,8 @@ def main(session: Session) -> None:
     task = inference_services.task_of(session.params, session.given, check_mode=session.check_mode)
     result = inference_services.Result()
     session.partial = result.plain
-    try:
+    with session.telling(result.warnings):
         inference_services.run(session.client, task, result)
-    finally:
-        for text in result.warnings:
-            session.warn(text)
     failure = result.failure()
     if failure:
         session.fail(failure)

@@ -340,15 +340,13 @@ def main(session: ansible.Session) -> None:
     """Run the module."""
     outcome = serving_runtimes.Outcome(with_diff=session.diff_mode, objects=session.params["return_objects"])
     session.partial = lambda: {**outcome.plain(), **({"diff": outcome.diff()} if session.diff_mode else {})}
-    try:
-        entries = runtime_entries.of_task(session.params, session.given)
-        task = serving_runtimes.task_of(session.params, entries, check_mode=session.check_mode)
-        serving_runtimes.run(lambda: session.client, task, outcome)
-    except SpecError as error:
-        outcome.errors.append(str(error))
-    finally:
-        for warning in outcome.warnings:
-            session.warn(warning)
+    with session.telling(outcome.warnings):
+        try:
+            entries = runtime_entries.of_task(session.params, session.given)
+            task = serving_runtimes.task_of(session.params, entries, check_mode=session.check_mode)
+            serving_runtimes.run(lambda: session.client, task, outcome)
+        except SpecError as error:
+            outcome.errors.append(str(error))
     failure = outcome.failure()
     if failure:
         session.fail(failure)

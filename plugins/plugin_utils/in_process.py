@@ -28,7 +28,6 @@ from ansible_collections.modelserving.kserve.plugins.module_utils.ansible import
 
 Variables = Mapping[str, Any]
 
-
 # Whoever wants a process for each task, as for its line in the system log, sets this variable to false.
 SWITCH = "modelserving_in_process"
 
@@ -39,10 +38,9 @@ class InProcess(Normal):
     module: Module
 
     def run(self, tmp: str | None = None, task_vars: Variables | None = None) -> dict[str, Any]:
-        result = self._run_here(task_vars or {}) if self._is_here(task_vars or {}) else None
-        if result is None:
-            result = super().run(tmp, task_vars)
-        return result
+        variables = task_vars or {}
+        result = self._run_here(variables) if self._is_here(variables) else None
+        return super().run(tmp, task_vars) if result is None else result
 
     def _is_here(self, task_vars: Variables) -> bool:
         """Whether the module would run on this machine, as this user, by this Python, in this environment, and now."""

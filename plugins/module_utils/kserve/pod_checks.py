@@ -120,17 +120,14 @@ def _amounts(spec: Map) -> Iterator[Problem]:
     several = spec.get("workerSpec") is not None
     for path, container in all_containers(spec):
         resources = container.get("resources") or {}
-        counted = several and container.get("name") == _SERVERS[path.startswith("spec.workerSpec")]
+        server = WORKER_CONTAINER if path.startswith("spec.workerSpec") else CONTAINER
+        counted = several and container.get("name") == server
         limits, requests = (_handed_on(counted, resources.get(kind) or {}) for kind in ("limits", "requests"))
         for kind, amounts in (("limits", limits), ("requests", requests)):
             for name, amount in amounts.items():
                 yield from _impossible(f"{path}.resources.{kind}.{name}", name, amount)
         for name, asked in requests.items():
             yield from _against_the_limit(f"{path}.resources.requests.{name}", name, asked, limits.get(name))
-
-
-# the head's server and the workers'
-_SERVERS = (CONTAINER, WORKER_CONTAINER)
 
 
 def _handed_on(counted: bool, amounts: Map) -> Map:

@@ -303,6 +303,17 @@ def test_what_needs_the_library_is_left_to_a_process_of_its_own(access: dict[str
     assert here(lambda session: session.exit(changed=bool(session.client)), **access) is None
 
 
+def test_warnings_are_shown_however_the_work_ends() -> None:
+    def work(session: Session) -> None:
+        warnings: list[str] = []
+        with session.telling(warnings):
+            warnings.append("mind the gap")
+            raise KeyError("late")
+
+    result = here(work)
+    assert result is not None and "KeyError: 'late'" in result["msg"] and result["warnings"] == ["mind the gap"]
+
+
 def test_a_defect_keeps_its_traceback_for_those_who_ask() -> None:
     def work(_session: Session) -> None:
         raise KeyError("late")
